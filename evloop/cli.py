@@ -1,0 +1,96 @@
+"""The command line."""
+
+import argparse
+import logging
+import os
+import resource
+import sys
+from collections.abc import Sequence
+
+from evloop import __version__
+from evloop.config import (
+    OPTIONS,
+    Config,
+    ConfigError,
+    default_text,
+    option_name,
+    read_config,
+)
+from evloop.server import Server, ServerError
+
+EXIT_OK = 0
+EXIT_ENVIRONMENT = 1
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    logging.basicConfig(format="evloop: %(message)s", level=logging.INFO)
+    try:
+        return _serve(_config(given))
+    except ConfigError as error:
+        return _complain(error, EXIT_USAGE)
+    except ServerError as error:
+        return _complain(error, EXIT_ENVIRONMENT)
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(f"evloop: {error}", file=sys.stderr)
+    return code
+
+
+def _config(given: argparse.Namespace) -> Config:
+    texts = {name: value for name in OPTIONS if (value := getattr(given, name)) is not None}
+    return read_config(given.root, texts, os.environ)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evloop", description="A static file server whose memory stays constant."
+    )
+    parser.add_argument("--version", action="version", version=f"evloop {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    serve = commands.add_parser(
+        "serve",
+        help="serve the files of a directory",
+        description="Serve the files beneath ROOT until SIGINT or SIGTERM.",
+        epilog="Each option is also read from the environment: --port from EVLOOP_PORT."
+        " Sizes read as 32768, 32K, 32KiB or 1MiB, times as 500ms, 10s or 2m."
+        " Exit codes: 0 after a signal, 1 the environment refused, 2 wrong usage.",
+    )
+    serve.add_argument("root", metavar="ROOT", nargs="?", default=".", help="default: here")
+    for name, option in OPTIONS.items():
+        text = f"{option.help} (default: {default_text(name)})"
+        serve.add_argument(
+            option_name(name), metavar=option.metavar, action="append", help=text.replace("%", "%%")
+        )
+    return parser
+
+
+def _serve(config: Config) -> int:
+    _raise_descriptor_limit()
+    server = Server(config)
+    server.open()
+    with server.signals():
+        print(_greeting(server), flush=True)
+        server.run()
+    return EXIT_OK
+
+
+def _greeting(server: Server) -> str:
+    config = server.config
+    lines = [
+        f"evloop {__version__} serves {os.path.realpath(config.root)}",
+        f"  open      {'  '.join(server.urls)}",
+        f"  strategy  {config.strategy}",
+    ]
+    return "\n".join(lines)
+
+
+def _raise_descriptor_limit() -> None:
+    """Use what the hard limit allows: each connection takes a descriptor, a download two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,315 @@
+"""The settings of a server: one table for the library, the command line and the environment."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+from evloop.files.cache import Sharing
+from evloop.files.root import Symlinks
+from evloop.observe.accesslog import LogFormat
+from evloop.units import format_duration, format_size, parse_duration, parse_size
+
+
+class ConfigError(ValueError):
+    """A setting that can't be used. The text names the option and the value."""
+
+    def __init__(self, option: str, value: object, reason: str) -> None:
+        super().__init__(f"{option} {value}: {reason}")
+
+
+class Transfer(Enum):
+    """How the bytes of a streamed file come to the socket."""
+
+    COPY = "copy"
+    """Through the refill buffer."""
+    SENDFILE = "sendfile"
+    """Within the kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How a setting is read, checked and explained.
+
+    *parse* makes the value of a text, *check* refuses values that make no sense; both raise
+    ValueError with a reason. *show* makes a text of a value again.
+    """
+
+    metavar: str
+    help: str
+    parse: Callable[[str], Any] = str
+    check: Callable[[Any], None] = lambda value: None
+    show: Callable[[Any], str] = str
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _AtLeast:
+    """Refuses values under *least*, and over *most* if it is given."""
+
+    least: float
+    most: float | None = None
+    show: Callable[[Any], str] = str
+
+    def __call__(self, value: float) -> None:
+        if value < self.least:
+            raise ValueError(f"at least {self.show(self.least)} is wanted")
+        if self.most is not None and value > self.most:
+            raise ValueError(f"at most {self.show(self.most)} is possible")
+
+
+def _size(least: int, help_: str, most: int | None = None) -> dict[str, Option]:
+    check = _AtLeast(least, most, format_size)
+    return {"option": Option("SIZE", help_, parse_size, check, lambda v: _compact(format_size(v)))}
+
+
+def _duration(least: float, help_: str) -> dict[str, Option]:
+    check = _AtLeast(least, None, format_duration)
+    return {"option": Option("TIME", help_, parse_duration, check, format_duration)}
+
+
+def _choice(choices: type[Enum], help_: str) -> dict[str, Option]:
+    names = [choice.value for choice in choices]
+
+    def parse(text: str) -> Enum:
+        if text not in names:
+            raise ValueError(f"one of {', '.join(names)} is wanted")
+        return choices(text)
+
+    return {"option": Option("|".join(names), help_, parse, show=lambda choice: choice.value)}
+
+
+def _whole(least: int, most: int | None, help_: str) -> dict[str, Option]:
+    def parse(text: str) -> int:
+        if not text.isdecimal():
+            raise ValueError("a whole number is wanted")
+        return int(text)
+
+    return {"option": Option("N", help_, parse, _AtLeast(least, most))}
+
+
+def _switch(help_: str) -> dict[str, Option]:
+    words = {"on": True, "off": False}
+
+    def parse(text: str) -> bool:
+        if text not in words:
+            raise ValueError("on or off is wanted")
+        return words[text]
+
+    return {"option": Option("on|off", help_, parse, show=lambda on: "on" if on else "off")}
+
+
+def _compact(text: str) -> str:
+    return text.replace(" ", "")
+
+
+def _check_file_name(name: str) -> None:
+    if not name or "/" in name or "\0" in name:
+        raise ValueError("the name of a file is wanted, without a slash")
+
+
+def _check_field_value(value: str) -> None:
+    if not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", value):
+        raise ValueError("printable ASCII is wanted")
+
+
+def _text(metavar: str, help_: str, check: Callable[[str], None]) -> dict[str, Option]:
+    return {"option": Option(metavar, help_, check=check)}
+
+
+def _texts(metavar: str, help_: str, check: Callable[[str], None]) -> dict[str, Option]:
+    return {"option": Option(metavar, help_, check=check, repeatable=True)}
+
+
+def _anything(value: str) -> None:
+    if not value:
+        raise ValueError("it is empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of a server. Sizes are bytes, times seconds.
+
+    Raises ConfigError for values that can't be used.
+    """
+
+    root: str = "."
+    host: tuple[str, ...] = field(
+        default=("127.0.0.1", "::1"),
+        metadata=_texts("ADDRESS", "address to listen on; may be repeated", _anything),
+    )
+    port: int = field(
+        default=8080, metadata=_whole(0, 65535, "port to listen on; 0 takes a free one")
+    )
+    max_in_memory_size: int = field(
+        default=1024**2,
+        metadata=_size(0, "files up to and including this size are preloaded, larger ones stream"),
+    )
+    chunk_size: int = field(
+        default=32 * 1024,
+        metadata=_size(512, "refill unit of a streamed file", 16 * 1024**2),
+    )
+    memory_budget: int = field(
+        default=64 * 1024**2,
+        metadata=_size(
+            0,
+            "ceiling on all preloaded bytes, cached or in flight;"
+            " a small file that does not fit is streamed",
+        ),
+    )
+    preload: Sharing = field(
+        default=Sharing.SHARED,
+        metadata=_choice(
+            Sharing,
+            "whether one copy of a preloaded file serves all, or each request loads its own"
+            " (as servers do that load entire files: to compare)",
+        ),
+    )
+    transfer: Transfer = field(
+        default=Transfer.COPY,
+        metadata=_choice(
+            Transfer, "how a streamed file is moved: through the refill buffer, or by the kernel"
+        ),
+    )
+    send_queue: int = field(
+        default=128 * 1024,
+        metadata=_size(4096, "unsent bytes the kernel may hold per connection", 1024**3),
+    )
+    revalidate: float = field(
+        default=1.0,
+        metadata=_duration(0, "a cached file is checked on the disk at most this often"),
+    )
+    index: tuple[str, ...] = field(
+        default=("index.html",),
+        metadata=_texts(
+            "NAME", "file that answers for its directory; may be repeated", _check_file_name
+        ),
+    )
+    cache_control: str = field(
+        default="public, max-age=3600",
+        metadata=_text("VALUE", "Cache-Control of every file", _check_field_value),
+    )
+    symlinks: Symlinks = field(
+        default=Symlinks.INSIDE,
+        metadata=_choice(
+            Symlinks, "symbolic links to follow: those that stay beneath ROOT, none, or all"
+        ),
+    )
+    hidden: bool = field(
+        default=False,
+        metadata=_switch("whether names with a leading dot are served; /.well-known/ always is"),
+    )
+    idle_timeout: float = field(
+        default=60.0, metadata=_duration(0.01, "a connection may wait this long for a request")
+    )
+    head_timeout: float = field(
+        default=10.0, metadata=_duration(0.01, "a request head must be whole after this long")
+    )
+    send_timeout: float = field(
+        default=30.0,
+        metadata=_duration(0.01, "a client must take something of its response this often"),
+    )
+    linger_timeout: float = field(
+        default=2.0,
+        metadata=_duration(0.01, "a closed connection waits this long for the client's close"),
+    )
+    shutdown_timeout: float = field(
+        default=30.0, metadata=_duration(0, "downloads may finish for this long after a signal")
+    )
+    max_head_size: int = field(
+        default=16 * 1024, metadata=_size(256, "largest request head", 1024**2)
+    )
+    max_connections: int = field(
+        default=0,
+        metadata=_whole(0, None, "connections at once; 0: as many as there are descriptors for"),
+    )
+    access_log: str = field(
+        default="auto",
+        metadata=_text(
+            "PATH",
+            "where responses are logged: a file, - for the standard output, or off;"
+            " auto: - when that is a terminal",
+            _anything,
+        ),
+    )
+    log_format: LogFormat = field(
+        default=LogFormat.COMBINED, metadata=_choice(LogFormat, "how responses are logged")
+    )
+
+    def __post_init__(self) -> None:
+        for name, option in OPTIONS.items():
+            value = getattr(self, name)
+            for each in value if option.repeatable else (value,):
+                try:
+                    option.check(each)
+                except ValueError as error:
+                    raise ConfigError(option_name(name), option.show(each), str(error)) from error
+            if option.repeatable and not value:
+                raise ConfigError(option_name(name), "()", "at least one is wanted")
+
+    @property
+    def strategy(self) -> str:
+        """What the settings come to, in one line."""
+        stream = f"in {format_size(self.chunk_size)} chunks"
+        if not self.max_in_memory_size:
+            return f"stream everything {stream}"
+        within = format_size(self.memory_budget)
+        copies = "" if self.preload is Sharing.SHARED else ", a copy for each request"
+        limit = format_size(self.max_in_memory_size)
+        return f"preload up to {limit} within {within}{copies}, stream larger {stream}"
+
+
+OPTIONS: Mapping[str, Option] = {
+    each.name: each.metadata["option"] for each in fields(Config) if "option" in each.metadata
+}
+
+
+def option_name(name: str) -> str:
+    """Return the command line's name of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def variable_name(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return "EVLOOP_" + name.upper()
+
+
+def default_text(name: str) -> str:
+    """Return the default of a setting as it would be written."""
+    option = OPTIONS[name]
+    default: Any = next(each.default for each in fields(Config) if each.name == name)
+    return " ".join(option.show(each) for each in (default if option.repeatable else (default,)))
+
+
+def read_config(
+    root: str, given: Mapping[str, list[str]], environment: Mapping[str, str]
+) -> Config:
+    """Return the settings that *given* (texts by setting) and the environment make.
+
+    What is given goes before the environment. A repeatable variable is a list with commas.
+
+    Raises ConfigError that names the option or the variable, and the value.
+    """
+    values: dict[str, Any] = {"root": root}
+    for name, option in OPTIONS.items():
+        source, texts = option_name(name), given.get(name)
+        if texts is None and (text := environment.get(variable_name(name))) is not None:
+            source, texts = variable_name(name), _split(text) if option.repeatable else [text]
+        if texts is not None:
+            parsed = [_read(source, text, option) for text in texts]
+            values[name] = tuple(parsed) if option.repeatable else parsed[-1]
+    return Config(**values)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _read(source: str, text: str, option: Option) -> Any:
+    try:
+        value = option.parse(text)
+        option.check(value)
+    except ValueError as error:
+        raise ConfigError(source, text or "''", str(error)) from error
+    return value

@@ -1,0 +1,1 @@
+"""Files as the server needs them: found beneath a root, preloaded or refilled."""

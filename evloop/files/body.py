@@ -1,0 +1,107 @@
+"""Where the bytes of a response body come from.
+
+A body is read with peek() and paid for with advance(): peek() shows the next bytes, the
+caller sends what the socket takes, and advance() consumes exactly that many. So a body
+never holds bytes that were read but not sent, and a stalled download costs its file
+descriptor and an offset, nothing else.
+"""
+
+import os
+from collections.abc import Sequence
+
+from evloop.files.content import BytesBody
+from evloop.files.reader import Reader
+
+
+class FileBody:
+    """A range of an open file, read through a buffer that all bodies share.
+
+    Owns *fd* and closes it. A view from peek() is valid only until the next peek() of any
+    body on the same reader: send it or drop it, never keep it.
+    """
+
+    __slots__ = ("_fd", "_next", "_reader", "_tries", "remaining")
+
+    def __init__(self, fd: int, selected: range, reader: Reader) -> None:
+        self._fd = fd
+        self._tries = 0  # how often the disk did not have the next bytes
+        self._reader = reader
+        self._next = selected.start
+        self.remaining = len(selected)
+
+    def peek(self) -> memoryview | None:
+        """Return the next bytes, None when they would have to come from the disk first.
+
+        Raises FileChangedError when the file has shrunk, OSError when it can't be read.
+        """
+        piece = self._reader.read(self._fd, self._next, self.remaining, self._tries)
+        self._tries = 0 if piece is not None else self._tries + 1
+        return piece
+
+    @property
+    def file_size(self) -> int:
+        """Bytes of the whole file as it is now; 0 when the body is closed."""
+        return os.fstat(self._fd).st_size if self._fd >= 0 else 0
+
+    def advance(self, count: int) -> None:
+        self._next += count
+        self.remaining -= count
+
+    def aim(self, selected: range) -> None:
+        """Go to another range of the same file."""
+        self._next = selected.start
+        self.remaining = len(selected)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            self.remaining = 0
+
+
+class PartsBody:
+    """Several ranges of one file with a text before each and one after the last.
+
+    Owns *source*. Only the texts are in memory.
+    """
+
+    __slots__ = ("_ending", "_parts", "_source", "_text", "remaining")
+
+    def __init__(
+        self,
+        source: BytesBody | FileBody,
+        parts: Sequence[tuple[bytes, range]],
+        ending: bytes,
+    ) -> None:
+        self._source = source
+        self._parts = list(reversed(parts))
+        self._ending = ending
+        self._text = b""
+        self.remaining = len(ending) + sum(len(text) + len(part) for text, part in parts)
+        source.aim(range(0))
+        self._next_part()
+
+    def peek(self) -> bytes | memoryview | None:
+        return self._text or self._source.peek()
+
+    def advance(self, count: int) -> None:
+        self.remaining -= count
+        if self._text:
+            self._text = self._text[count:]
+        else:
+            self._source.advance(count)
+        if not self._text and not self._source.remaining:
+            self._next_part()
+
+    def _next_part(self) -> None:
+        if self._parts:
+            self._text, selected = self._parts.pop()
+            self._source.aim(selected)
+        else:
+            self._text, self._ending = self._ending, b""
+
+    def close(self) -> None:
+        self._source.close()
+        self._parts.clear()
+        self._text = self._ending = b""
+        self.remaining = 0

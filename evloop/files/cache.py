@@ -1,0 +1,258 @@
+"""Which files are in memory, and what is known of them.
+
+A lookup ends with an Entry and, for a file that is streamed, a descriptor of the same
+state of the file. Small files are read once and shared, and stay within the budget in the
+order of their use. What is known of a file is checked against the disk when it is older
+than `revalidate` seconds, and never served staler.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from enum import Enum
+from itertools import islice
+from typing import NamedTuple
+
+from evloop.files.content import Budget, Preloaded
+from evloop.files.entry import Entry, Signature, etag_of_content, etag_of_times, signature_of
+from evloop.files.preload import Preload
+from evloop.files.reader import Reader
+from evloop.files.root import Root
+
+
+class Sharing(Enum):
+    """Whether preloaded bytes are shared."""
+
+    SHARED = "shared"
+    """One copy for all who want it."""
+    PRIVATE = "private"
+    """A copy for each request, as servers do that load the entire file: to compare."""
+
+
+class CacheSettings(NamedTuple):
+    """Sizes in bytes, times in seconds."""
+
+    max_in_memory_size: int = 1024 * 1024
+    memory_budget: int = 64 * 1024 * 1024
+    revalidate: float = 1.0
+    sharing: Sharing = Sharing.SHARED
+
+
+# A file that changed less than this before it was read may change again without a new time
+# stamp (FAT keeps two seconds): its bytes are compared at the next check.
+_SETTLED_NS = 2_000_000_000
+# What a preloaded file costs beside its bytes: its entry, its name, its prepared response,
+# which for a small file has a second copy of the bytes joined to the head.
+_ENTRY_COST = 1024
+_JOINED_COST = 8 * 1024
+# Small files that did not fit, of which only the digest is remembered.
+_MAX_DIGESTS = 4096
+# So many of the files checked longest ago are looked at to find one to evict.
+_MAX_VICTIMS = 64
+# A file on its way into memory that nobody has asked for since is given up.
+_ABANDONED = 5.0
+
+
+class Found(NamedTuple):
+    """What a lookup ends with. Its receiver owns *fd* (-1: none) and one hold of *private*."""
+
+    entry: Entry
+    fd: int = -1
+    private: Preloaded | None = None
+
+
+class Cache:
+    """The files beneath a root. Owns what is preloaded; *on_evict* is called when some goes."""
+
+    def __init__(
+        self,
+        root: Root,
+        reader: Reader,
+        settings: CacheSettings,
+        on_evict: Callable[[], None] = lambda: None,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._root = root
+        self._reader = reader
+        self._settings = settings
+        self._on_evict = on_evict
+        self._wall_ns = wall_ns
+        self.budget = Budget(settings.memory_budget)
+        self._entries: dict[bytes, Entry] = {}  # preloaded; checked longest ago first
+        self._digests: dict[bytes, Entry] = {}
+        self._preloads: dict[bytes, Preload] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether files are on their way into memory."""
+        return bool(self._preloads)
+
+    def find(self, path: bytes, now: float) -> Found | None:
+        """Return what is at *path*; None: it is on its way into memory, ask again.
+
+        Raises OSError: IsADirectoryError for a directory, FileNotFoundError for what is
+        neither that nor a regular file.
+        """
+        entry = self._entries.get(path)
+        if entry is not None and now - entry.checked < self._settings.revalidate:
+            return Found(entry)
+        preload = self._preloads.get(path)
+        if preload is not None:
+            return self._go_on(path, preload, now)
+        fd = self._root.open(path)
+        try:
+            signature = signature_of(_regular(os.fstat(fd)))
+        except OSError:
+            os.close(fd)
+            raise
+        return self._judge(path, fd, signature, now)
+
+    def is_file(self, path: bytes) -> bool:
+        """Whether there is a regular file at *path* that may be read."""
+        try:
+            fd = self._root.open(path)
+        except OSError:
+            return False
+        try:
+            return stat.S_ISREG(os.fstat(fd).st_mode)
+        finally:
+            os.close(fd)
+
+    def fresh_until(self, entry: Entry) -> float:
+        """Return when *entry* must be checked again, on the reactor's clock."""
+        return entry.checked + self._settings.revalidate
+
+    def sweep(self, now: float) -> None:
+        """Give up files on their way into memory that nobody waits for any more."""
+        for path, preload in list(self._preloads.items()):
+            if now - preload.touched > _ABANDONED:
+                self._give_up(path, preload)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for path, preload in list(self._preloads.items()):
+            self._give_up(path, preload)
+        for path in list(self._entries):
+            self._evict(path)
+        self._digests.clear()
+
+    def _judge(self, path: bytes, fd: int, signature: Signature, now: float) -> Found | None:
+        """Decide what to do with the file behind *fd*, which is the result's from here on."""
+        entry = self._entries.get(path)
+        if entry is not None:
+            if entry.signature == signature and entry.settled:
+                os.close(fd)
+                entry.checked = now
+                self._entries[path] = self._entries.pop(path)
+                return Found(entry)
+            self._evict(path)
+        if signature.size > self._settings.max_in_memory_size:
+            etag = etag_of_times(signature)
+            return Found(Entry(path, signature, etag, signature.size, checked=now), fd)
+        if self._settings.sharing is Sharing.PRIVATE:
+            return self._load_private(path, fd, signature, now)
+        known = self._digests.get(path)
+        if known is not None and known.signature == signature and known.settled:
+            known.checked = now
+            return Found(known, fd)
+        cost = _cost(path, signature.size)
+        preload = self._preload(fd, signature, cost if self._make_room(cost) else 0, now)
+        self._preloads[path] = preload
+        return self._go_on(path, preload, now)
+
+    def _preload(self, fd: int, signature: Signature, cost: int, now: float) -> Preload:
+        changed = max(signature.mtime_ns, signature.ctime_ns)
+        settled = self._wall_ns() - changed > _SETTLED_NS
+        return Preload(fd, signature, cost, now, settled=settled)
+
+    def _go_on(self, path: bytes, preload: Preload, now: float) -> Found | None:
+        try:
+            whole = preload.step(self._reader, now)
+        except OSError:
+            self._give_up(path, preload)
+            raise
+        if not whole:
+            return None
+        del self._preloads[path]
+        entry = _entry(path, preload)
+        if preload.cost:
+            entry.content = Preloaded(preload.view, self.budget, preload.cost)
+            self._entries[path] = entry
+            preload.close()
+            return Found(entry)
+        if len(self._digests) >= _MAX_DIGESTS:
+            self._digests.clear()
+        self._digests[path] = entry
+        return Found(entry, preload.take_fd())
+
+    def _load_private(self, path: bytes, fd: int, signature: Signature, now: float) -> Found:
+        """Read the file for one request alone; over the budget it is streamed all the same."""
+        cost = max(1, signature.size)
+        preload = self._preload(fd, signature, cost if self.budget.take(cost) else 0, now)
+        try:
+            while not preload.step(self._reader, now, wait=True):
+                pass
+        except OSError:
+            self.budget.give_back(preload.cost)
+            preload.close()
+            raise
+        entry = _entry(path, preload)
+        if not preload.cost:
+            return Found(entry, preload.take_fd())
+        preload.close()
+        return Found(entry, private=Preloaded(preload.view, self.budget, cost))
+
+    def _make_room(self, cost: int) -> bool:
+        """Take *cost* from the budget, evicting what was checked longest ago if need be.
+
+        What a client is still reading would not free a byte: it is left where it is.
+        """
+        budget = self.budget
+        if cost > budget.limit:
+            return False
+        for path in list(islice(self._entries, _MAX_VICTIMS)):
+            if budget.used + cost <= budget.limit:
+                break
+            content = self._entries[path].content
+            if content is not None and not content.is_in_flight:
+                self._evict(path)
+        return budget.take(cost)
+
+    def _evict(self, path: bytes) -> None:
+        entry = self._entries.pop(path)
+        entry.prepared = None
+        if entry.content is not None:
+            entry.content.let_go()
+        self._on_evict()
+
+    def _give_up(self, path: bytes, preload: Preload) -> None:
+        del self._preloads[path]
+        self.budget.give_back(preload.cost)
+        preload.close()
+
+
+def _regular(status: os.stat_result) -> os.stat_result:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(status.st_mode):
+        raise FileNotFoundError
+    return status
+
+
+def _entry(path: bytes, preload: Preload) -> Entry:
+    return Entry(
+        path,
+        preload.signature,
+        etag_of_content(preload.digest),
+        preload.size,
+        checked=preload.started,
+        settled=preload.settled,
+    )
+
+
+def _cost(path: bytes, size: int) -> int:
+    return size + _ENTRY_COST + len(path) + min(size, _JOINED_COST)

@@ -1,0 +1,98 @@
+"""Reading a small file whole, a piece at a time, without waiting for the disk."""
+
+import os
+
+try:  # hashlib would load OpenSSL, 2 MB, for an algorithm that Python has in itself
+    from _blake2 import blake2b
+except ImportError:  # another Python
+    from hashlib import blake2b
+
+from evloop.files.entry import Signature
+from evloop.files.reader import MAX_TRIES, FileChangedError, Reader
+
+PIECE_SIZE = 1024 * 1024
+"""Bytes that one step reads, at most."""
+_DIGEST_SIZE = 16
+
+
+class Preload:
+    """A file on its way into memory or, with *cost* 0, only through the digest.
+
+    Owns *fd* until take_fd() or close(). `cost` is what its bytes have taken from the
+    budget; `started` and `touched` (when somebody last asked for it) are on the reactor's
+    clock; `size` is what was found, `settled` as in an Entry.
+    """
+
+    __slots__ = (
+        "_digest",
+        "_fd",
+        "_offset",
+        "_tries",
+        "_view",
+        "cost",
+        "settled",
+        "signature",
+        "size",
+        "started",
+        "touched",
+    )
+
+    def __init__(
+        self, fd: int, signature: Signature, cost: int, now: float, *, settled: bool
+    ) -> None:
+        self._fd = fd
+        self.signature = signature
+        self.size = signature.size
+        self.cost = cost
+        self.settled = settled
+        self.started = self.touched = now
+        self._view = memoryview(bytearray(self.size if cost else min(self.size, PIECE_SIZE)))
+        self._digest = blake2b(digest_size=_DIGEST_SIZE)
+        self._offset = 0
+        self._tries = 0
+
+    def step(self, reader: Reader, now: float, *, wait: bool = False) -> bool:
+        """Read on, a bounded amount; return whether the file is whole.
+
+        *wait*: even if the disk has to be waited for. A file that ends early is taken as it
+        is. Raises OSError when it can't be read.
+        """
+        self.touched = now
+        end = min(self.size, self._offset + PIECE_SIZE)
+        while self._offset < end:
+            start = self._offset if self.cost else 0
+            view = self._view[start : start + end - self._offset]
+            tries = MAX_TRIES if wait else self._tries
+            try:
+                count = reader.read_into(self._fd, view, self._offset, len(view), tries)
+            except FileChangedError:
+                self.size = end = self._offset
+                self.settled = False
+                break
+            if count is None:
+                self._tries += 1
+                return False
+            self._digest.update(view[:count])
+            self._offset += count
+            self._tries = 0
+        return end >= self.size
+
+    @property
+    def view(self) -> memoryview:
+        """The bytes that were read, read-only."""
+        return self._view[: self.size].toreadonly()
+
+    @property
+    def digest(self) -> str:
+        """Of the bytes that were read, as hexadecimal digits."""
+        return self._digest.hexdigest()
+
+    def take_fd(self) -> int:
+        """Return the descriptor, which is the caller's from now on."""
+        fd, self._fd = self._fd, -1
+        return fd
+
+    def close(self) -> None:
+        """Close the descriptor. May be called again."""
+        if self._fd >= 0:
+            os.close(self.take_fd())

@@ -1,0 +1,56 @@
+"""What all connections of a server share: who plans, who looks on, and the limits."""
+
+from typing import NamedTuple, Protocol
+
+from evloop.http.exchange import Observer
+from evloop.http.memo import Memo
+from evloop.http.request import Request, RequestError
+from evloop.http.response import Response
+from evloop.http.states import State
+
+REST = 0.002
+"""Seconds after which the disk is asked again."""
+
+
+class Limits(NamedTuple):
+    """What a connection may take: seconds and bytes."""
+
+    idle_timeout: float = 60.0
+    head_timeout: float = 10.0
+    send_timeout: float = 30.0
+    linger_timeout: float = 2.0
+    max_head_size: int = 16 * 1024
+
+
+class Responder(Protocol):
+    """Plans responses."""
+
+    def respond(self, request: Request, now: float) -> Response | None:
+        """Return the response to *request*; None: its file is not at hand, ask again.
+
+        Raises RequestError for what refuse() answers.
+        """
+
+    def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
+        """Return the error page for *error*; *request* is None when it was not understood."""
+
+
+class Context:
+    """Shared by all connections. `timeouts` maps each state that has one to its seconds."""
+
+    __slots__ = ("limits", "memo", "observer", "responder", "timeouts")
+
+    def __init__(
+        self, responder: Responder, observer: Observer, memo: Memo, limits: Limits
+    ) -> None:
+        self.responder = responder
+        self.observer = observer
+        self.memo = memo
+        self.limits = limits
+        self.timeouts = {
+            State.IDLE: limits.idle_timeout,
+            State.HEAD: limits.head_timeout,
+            State.SENDING: limits.send_timeout,
+            State.RESTING: REST,
+            State.LINGERING: limits.linger_timeout,
+        }

@@ -1,0 +1,338 @@
+"""The server side of one HTTP/1.x connection, without the connection.
+
+Bytes, ends and the clock come in as arguments; what is to be sent, the state and the
+deadline are read off. Nothing here touches a socket, so every test is made of literals:
+
+    in :  receive_data  receive_eof  sent  expire  refuse  finish  abort
+    out:  outgoing()    state        deadline
+"""
+
+import re
+
+from evloop.http.context import Context
+from evloop.http.exchange import End, Exchange
+from evloop.http.request import Request, RequestError, parse_head
+from evloop.http.response import Body, Buffer, Response, Window
+from evloop.http.states import FINAL, State
+
+# Names of the module are quicker to reach than members of an enum.
+_IDLE, _HEAD, _SENDING, _RESTING = State.IDLE, State.HEAD, State.SENDING, State.RESTING
+_LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
+
+_HEAD_END = b"\r\n\r\n"
+# A head that begins otherwise, or has a line feed of its own, can't become a request any
+# more, however it goes on (RFC 9112 sections 2.2 and 3): a TLS hello, say.
+_BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]|\r\Z")
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+
+LINGER_SIZE = 256 * 1024
+"""Bytes that are discarded, at most, while a connection lingers."""
+
+
+class HttpProtocol:
+    """One connection's requests and responses, one at a time and in order.
+
+    `since` is when the present state was entered or, while sending, when the socket last
+    took something; the deadline follows from both.
+    """
+
+    __slots__ = (
+        "_after",
+        "_body",
+        "_context",
+        "_discarded",
+        "_exchange",
+        "_head",
+        "_received",
+        "_request",
+        "_whole",
+        "peer",
+        "since",
+        "state",
+    )
+
+    def __init__(self, context: Context, peer: str, now: float) -> None:
+        self._context = context
+        self.peer = peer
+        self.state = _IDLE
+        self.since = now
+        self._received = b""  # what has come and is not answered yet
+        self._request: Request | None = None  # being planned while its file is not at hand
+        self._whole: Response | None = None  # in memory, and nothing of it sent so far
+        self._head = b""  # what is left of a response head; of a request's while it is planned
+        self._body: Body | None = None  # what is left of a response body
+        self._after = _IDLE  # the state that follows when all is sent
+        self._discarded = 0  # bytes, while lingering
+        self._exchange: Exchange | None = None
+
+    @property
+    def deadline(self) -> float:
+        """When expire() is due, on the reactor's clock."""
+        return self.since + self._context.timeouts.get(self.state, 0.0)
+
+    @property
+    def body(self) -> Body | None:
+        """The body that is being sent, if it is not all in the socket already."""
+        return self._body
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that this connection alone holds: unanswered requests, unsent heads."""
+        return len(self._received) + len(self._head)
+
+    # What comes in
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the peer."""
+        state = self.state
+        if state is _IDLE:
+            response = self._context.memo.recall(data, now)
+            if response is not None:
+                self._start(response, data, now)
+                return
+            self._received = data
+            self.state = _HEAD
+            self.since = now
+            self._take_head(now, 0)
+        elif state is _LINGERING:
+            self._discard(len(data))
+        elif state not in FINAL:
+            searched = len(self._received)
+            self._received += data
+            if state is _HEAD:
+                self._take_head(now, searched)
+
+    def receive_eof(self, now: float) -> None:
+        """Take the end of what the peer sends; it may still be reading its response."""
+        if self.state in {_IDLE, _HEAD, _LINGERING}:
+            self._close(_CLOSED)
+
+    def sent(self, count: int, now: float) -> None:
+        """Note that the socket has taken *count* bytes of what outgoing() showed.
+
+        0: it is full. What is left of a response in memory is then an offset into bytes that
+        the budget counts, and no longer the response itself.
+        """
+        if count:
+            self.since = now
+        self._context.observer.bytes_sent += count
+        if self._exchange is not None:
+            self._exchange.sent += count
+        whole = self._whole
+        if whole is not None:
+            self._whole = None
+            if count < whole.size:
+                self._head, self._body = whole.rest(count)
+                return
+        elif not self._pay(count):
+            return
+        self._finish_response(now)
+
+    def expire(self, now: float) -> None:
+        """Act on the deadline of the present state."""
+        state = self.state
+        if state is _RESTING:
+            self._resume(now)
+        elif state is _HEAD:
+            self.refuse(RequestError(408, "the request head took too long"), now)
+        elif state is _SENDING:
+            self.abort(End.STALLED, now)
+        elif state not in FINAL:
+            self._close(_CLOSED)
+
+    def refuse(self, error: RequestError, now: float) -> None:
+        """Answer *error* to what was not understood, or to a peer that may not even ask."""
+        self._refuse(error, None, self._received, now)
+
+    def finish(self, now: float) -> None:
+        """Let what is being answered be the last: the server stops."""
+        if self.state is _IDLE:
+            self._close(_CLOSED)
+        elif self._after is _IDLE:
+            self._after = _LINGERING
+
+    def abort(self, end: End, now: float, why: str = "") -> None:
+        """End at once, whatever is under way: the peer is gone, or is to be."""
+        if self.state in FINAL:
+            return
+        under_way = self.state is _SENDING or self.state is _RESTING
+        if under_way:
+            self._note_end(end, now, why)
+        self._close(_ABORTED if under_way else _CLOSED)
+
+    # What goes out
+
+    def outgoing(self, now: float) -> tuple[Buffer, ...] | Window:
+        """Return what the socket is to take next; empty when there is nothing, or not now."""
+        whole = self._whole
+        if whole is not None:
+            return whole.buffers
+        if self.state is not _SENDING:
+            return ()
+        head, body = self._head, self._body
+        if body is None:
+            return (head,)
+        try:
+            piece = body.peek()
+        except OSError as error:
+            self.abort(End.FILE_CHANGED, now, str(error))
+            return ()
+        if isinstance(piece, memoryview | bytes):
+            return (head, piece) if head else (piece,)
+        if head:
+            return (head,)
+        if piece is None:
+            self._rest(now)
+            return ()
+        return piece
+
+    # Requests
+
+    def _take_head(self, now: float, searched: int) -> None:
+        """Answer the next request in what was received, if it is whole.
+
+        The first *searched* bytes are known not to end it.
+        """
+        while self._received.startswith(b"\r\n"):  # RFC 9112 section 2.2
+            self._received = self._received[2:]
+            searched = 0
+        received = self._received
+        end = received.find(_HEAD_END, max(0, searched - 3)) + len(_HEAD_END)
+        if end < len(_HEAD_END):
+            self._wait_for_head(searched, now)
+        elif end > self._context.limits.max_head_size:
+            self._refuse_size(now)
+        elif end == len(received):
+            self._received = b""
+            self._answer(received, now)
+        else:
+            self._received = received[end:]
+            self._answer(received[:end], now)
+
+    def _wait_for_head(self, searched: int, now: float) -> None:
+        received = self._received
+        if not received:
+            return  # empty lines so far, and the deadline stays where the first has set it
+        if len(received) > self._context.limits.max_head_size:
+            self._refuse_size(now)
+        elif not _BEGINNING.match(received) or _BARE_LF.search(received, searched):
+            self.refuse(RequestError(400, "this is no HTTP request"), now)
+
+    def _refuse_size(self, now: float) -> None:
+        line_fits = b"\r\n" in self._received[: self._context.limits.max_head_size]
+        status, what = (431, "header fields are") if line_fits else (414, "target is")
+        self.refuse(RequestError(status, f"the request's {what} too large"), now)
+
+    def _answer(self, head: bytes, now: float) -> None:
+        response = self._context.memo.recall(head, now)
+        if response is not None:
+            self._start(response, head, now)
+            return
+        try:
+            request = parse_head(head)
+        except RequestError as error:
+            self._refuse(error, None, head, now)
+            return
+        self._plan(request, head, now)
+
+    def _plan(self, request: Request, head: bytes, now: float) -> None:
+        context = self._context
+        try:
+            response = context.responder.respond(request, now)
+        except RequestError as error:
+            self._refuse(error, request, head, now)
+            return
+        if response is None:
+            self._request = request
+            self._head = head
+            self._rest(now)
+            return
+        context.memo.remember(head, response, now)
+        self._start(response, head, now)
+
+    def _refuse(
+        self, error: RequestError, request: Request | None, head: bytes, now: float
+    ) -> None:
+        response = self._context.responder.refuse(error, request, now)
+        self._start(response, head, now, str(error))
+
+    # Responses
+
+    def _start(self, response: Response, head: bytes, now: float, refusal: str = "") -> None:
+        """Begin to send *response*, the answer to the request in *head*."""
+        observer = self._context.observer
+        observer.responses += 1
+        if observer.logs:
+            self._exchange = Exchange(head, response.status, response.head_size, now, refusal)
+        if self._after is _IDLE:
+            self._after = response.after
+        if response.body is None:
+            self._whole = response
+        else:
+            self._head = response.head
+            self._body = response.body
+        self.state = _SENDING
+        self.since = now
+
+    def _pay(self, count: int) -> bool:
+        """Take *count* bytes off head and body; return whether nothing is left."""
+        head = self._head
+        if head:
+            if count < len(head):
+                self._head = head[count:]
+                return False
+            count -= len(head)
+            self._head = b""
+        body = self._body
+        if body is None:
+            return True
+        if count:
+            body.advance(count)
+        return not body.remaining
+
+    def _finish_response(self, now: float) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+        if self._exchange is not None:
+            self._note_end(End.COMPLETE, now)
+        after = self._after
+        if after is not _IDLE:
+            self._received = b""
+            self.state = after
+        elif self._received:
+            self.state = _HEAD
+            self._take_head(now, 0)
+        else:
+            self.state = _IDLE
+
+    def _rest(self, now: float) -> None:
+        self.state = _RESTING
+        self.since = now
+
+    def _resume(self, now: float) -> None:
+        self.state = _SENDING
+        self.since = now
+        request = self._request
+        if request is not None:
+            head, self._head, self._request = self._head, b"", None
+            self._plan(request, head, now)
+
+    # Ends
+
+    def _discard(self, count: int) -> None:
+        """Let bytes of a lingering peer go by, up to a limit."""
+        self._discarded += count
+        if self._discarded > LINGER_SIZE:
+            self._close(_CLOSED)
+
+    def _note_end(self, end: End, now: float, why: str = "") -> None:
+        self._context.observer.ended(self.peer, self._exchange, end, now, why)
+        self._exchange = None
+
+    def _close(self, final: State) -> None:
+        if self._body is not None:
+            self._body.close()
+        self._body = self._whole = self._request = None
+        self._received = self._head = b""
+        self.state = final

@@ -1,0 +1,155 @@
+"""One request head: parsed by httptools, then held to what RFC 9112 asks of a server."""
+
+import re
+from functools import lru_cache
+
+import httptools
+
+from evloop.http.fields import tokens
+
+MAX_FIELDS = 100
+"""More field lines than this are refused with 431."""
+
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VERSION = re.compile(rb" HTTP/([0-9])\.([0-9])\r\n")
+# RFC 9112 section 3.2: host and optional port, both possibly empty; no user information.
+_HOST = re.compile(
+    rb"(?:\[[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z._~-]+)?\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)"
+    rb"(?::[0-9]*)?"
+)
+_VERSIONS = {"1.1": (b" HTTP/1.1\r\n", True), "1.0": (b" HTTP/1.0\r\n", False)}
+
+
+class RequestError(Exception):
+    """A request that is answered with an error.
+
+    *status* says with which, *reason* is for the log, *fields* go into the response.
+    """
+
+    def __init__(
+        self, status: int, reason: str, fields: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.fields = fields
+
+
+class Request:
+    """What a request head says. Made by parse_head().
+
+    `fields` maps lower-case names to values; lines of one name are joined by `, `
+    (RFC 9110 section 5.3). `keep_alive` is what the client asks for. A request with
+    `has_body` is answered and its connection closed: nothing here reads a body.
+    """
+
+    __slots__ = (
+        "fields",
+        "has_body",
+        "is_http_11",
+        "keep_alive",
+        "line_count",
+        "method",
+        "target",
+    )
+
+    def __init__(self) -> None:
+        self.method = b""
+        self.target = b""
+        self.fields: dict[bytes, bytes] = {}
+        self.is_http_11 = True
+        self.keep_alive = True
+        self.has_body = False
+        self.line_count = 0
+
+    # The two callbacks of httptools.
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        fields = self.fields
+        if name in fields:
+            value = fields[name] + b", " + value
+        fields[name] = value
+        self.line_count += 1
+
+
+def parse_head(head: bytes) -> Request:
+    """Return the request in *head*, which ends with its empty line and is one request.
+
+    Raises RequestError: 400 malformed, 431 too many fields, 501 an unknown method,
+    505 a version other than 1.0 and 1.1.
+    """
+    request = Request()
+    parser = httptools.HttpRequestParser(request)
+    try:
+        parser.feed_data(head)
+    except httptools.HttpParserUpgrade:
+        pass  # CONNECT, or an upgrade that is declined by being ignored
+    except httptools.HttpParserInvalidMethodError as error:
+        raise _unknown_method(head) from error
+    except httptools.HttpParserError as error:
+        raise _malformed(head, error) from error
+    request.method = parser.get_method()
+    known_version = _VERSIONS.get(parser.get_http_version())
+    if known_version is None:
+        raise _malformed(head, None)
+    ending, request.is_http_11 = known_version
+    # The parser forgives more than one space between the parts; a proxy in front may not.
+    if not head.startswith(b"%b %b%b" % (request.method, request.target, ending)):
+        raise RequestError(400, "malformed request line")
+    if request.line_count > MAX_FIELDS:
+        raise RequestError(431, "too many header fields")
+    _check(request)
+    return request
+
+
+def _check(request: Request) -> None:
+    """Set what follows from the fields; raise RequestError where they break the rules."""
+    fields, is_http_11 = request.fields, request.is_http_11
+    host = fields.get(b"host")
+    if host is None:
+        if is_http_11:
+            raise RequestError(400, "no Host field")
+    elif not _is_host(host):
+        # Two Host lines were joined by a comma and a space, and no host has a space.
+        raise RequestError(400, "malformed or repeated Host field")
+    connection = fields.get(b"connection")
+    if connection is None:
+        request.keep_alive = is_http_11
+    elif is_http_11:
+        request.keep_alive = b"close" not in tokens(connection)
+    else:
+        options = tokens(connection)
+        request.keep_alive = b"keep-alive" in options and b"close" not in options
+    if b"transfer-encoding" in fields:
+        request.has_body = True
+    elif (length := fields.get(b"content-length")) is not None:
+        request.has_body = length.strip(b"0 \t") != b""
+
+
+@lru_cache(maxsize=256)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value.rstrip(b" \t")) is not None
+
+
+def _malformed(head: bytes, error: httptools.HttpParserError | None) -> RequestError:
+    """Tell a version that is not spoken here from a head that is no HTTP at all."""
+    line = head[: head.find(b"\r\n") + 2]
+    found = _VERSION.search(line)
+    if found is not None and found.groups() not in {(b"1", b"0"), (b"1", b"1")}:
+        return RequestError(505, "this server speaks HTTP/1.0 and HTTP/1.1")
+    return RequestError(400, f"malformed request: {error}" if error else "malformed request line")
+
+
+def _unknown_method(head: bytes) -> RequestError:
+    """501 when the head would be right with a method that is known, else 400."""
+    method, space, rest = head.partition(b" ")
+    if not space or not _TOKEN.fullmatch(method):
+        return RequestError(400, "malformed request line")
+    try:
+        parse_head(b"GET " + rest)
+    except RequestError as error:
+        return error
+    return RequestError(501, "unknown method")

@@ -1,0 +1,1 @@
+"""Sockets and the loop that waits for them; no decision about HTTP is taken here."""

@@ -1,0 +1,122 @@
+"""The listening socket: it accepts a few at a time, and looks away when there is no room."""
+
+import errno
+import logging
+import socket
+from math import inf
+
+from evloop.http.context import Context
+from evloop.http.protocol import HttpProtocol
+from evloop.http.request import RequestError
+from evloop.net.admission import Admission
+from evloop.net.connection import Connection
+from evloop.net.poller import NOTHING, READ
+from evloop.net.timers import NO_SLOT
+from evloop.net.transport import prepare
+
+ACCEPT_BATCH = 64
+"""Connections that are accepted in one turn, at most."""
+ACCEPT_PAUSE = 0.5
+"""Seconds to look away when the system has no room for another connection."""
+LOG_INTERVAL = 10.0
+"""Seconds between two log lines about the same trouble, at least."""
+
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# The connection that was to be accepted is gone, or was never allowed (accept(2)).
+_LOST = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EPROTO,
+        errno.EPERM,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENOPROTOOPT,
+        errno.EOPNOTSUPP,
+    }
+)
+_RETRY_AFTER = (b"Retry-After", b"1")
+
+_log = logging.getLogger("evloop")
+
+
+class Listener:
+    """Accepts connections on one socket. Owns it."""
+
+    def __init__(
+        self, sock: socket.socket, context: Context, admission: Admission, send_queue: int
+    ) -> None:
+        self._socket = sock
+        self._context = context
+        self._admission = admission
+        self._send_queue = send_queue
+        self._logged = -inf
+        self.deadline = inf
+        self.slot = NO_SLOT
+        self.address = sock.getsockname()
+        admission.reactor.add(sock.fileno(), self, READ)
+
+    def ready(self, bits: int, now: float) -> None:
+        """Accept what has arrived, up to the batch and the limit."""
+        for _ in range(ACCEPT_BATCH):
+            if self._admission.is_full:
+                self._look_away()
+                return
+            try:
+                accepted, address = self._socket.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _LOST:
+                    continue
+                if error.errno not in _NO_ROOM:
+                    raise
+                # The arrival stays in the queue and would be reported again at once. Look
+                # away for a while instead of spinning.
+                self._pause(error, now)
+                return
+            self._welcome(accepted, address[0], now)
+
+    def _welcome(self, accepted: socket.socket, address: str, now: float) -> None:
+        prepare(accepted, self._send_queue)
+        protocol = HttpProtocol(self._context, address, now)
+        admitted = self._admission.admit(address)
+        connection = Connection(accepted, protocol, self._admission)
+        if not admitted:
+            connection.refuse(
+                RequestError(503, "too many connections from one address", (_RETRY_AFTER,)), now
+            )
+
+    def resume(self) -> None:
+        """Accept again, after there was no room."""
+        if self._socket.fileno() >= 0:
+            self._admission.reactor.modify(self._socket.fileno(), READ)
+
+    def expire(self, now: float) -> None:
+        """The pause is over."""
+        self.deadline = inf
+        self.resume()
+
+    def fail(self, error: Exception) -> None:
+        """Log a defect, and go on after a pause."""
+        _log.error("accepting failed", exc_info=error)
+        self._pause(error, self._admission.reactor.now)
+
+    def close(self) -> None:
+        """Stop to listen. May be called again."""
+        if self._socket.fileno() >= 0:
+            self._admission.reactor.timers.forget(self)
+            self._admission.reactor.remove(self._socket.fileno())
+            self._socket.close()
+
+    def _look_away(self) -> None:
+        self._admission.reactor.modify(self._socket.fileno(), NOTHING)
+
+    def _pause(self, error: Exception, now: float) -> None:
+        if now - self._logged >= LOG_INTERVAL:
+            self._logged = now
+            _log.warning("no room for another connection, waiting: %s", error)
+        self._look_away()
+        self.deadline = now + ACCEPT_PAUSE
+        self._admission.reactor.timers.watch_closely(self)

@@ -1,0 +1,124 @@
+"""The loop: it waits for descriptors and deadlines, and hands each to its handler.
+
+The clock is read when the wait is over and passed on as `now`, so all that happens in one
+turn happens at one time. A handler that raises is told so and ends by itself; the loop and
+everybody else go on.
+"""
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from evloop.net.lag import LoopLag
+from evloop.net.poller import MAX_EVENTS, READ, Poller, default_poller
+from evloop.net.timers import Timers
+
+
+class Handler(Protocol):
+    """Owns a registered descriptor."""
+
+    def ready(self, bits: int, now: float) -> None:
+        """The descriptor is ready for *bits* of its interest, or broken."""
+
+    def fail(self, error: Exception) -> None:
+        """Something raised *error* on behalf of this handler, which should end."""
+
+
+class Reactor:
+    """Descriptors and their handlers, deadlines, and one turn of the loop."""
+
+    def __init__(
+        self, poller: Poller | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._poller = poller or default_poller()
+        self._clock = clock
+        self._handlers: dict[int, Handler] = {}
+        self.timers = Timers()
+        self.lag = LoopLag()
+        self.now = clock()
+
+    def add(self, fd: int, handler: Handler, interest: int) -> None:
+        """Register *fd*. Its handler must remove it before closing it."""
+        self._poller.register(fd, interest)
+        self._handlers[fd] = handler
+
+    def modify(self, fd: int, interest: int) -> None:
+        """Change what *fd* waits for."""
+        self._poller.modify(fd, interest)
+
+    def remove(self, fd: int) -> None:
+        """Forget *fd*, which is still open."""
+        del self._handlers[fd]
+        self._poller.unregister(fd)
+
+    def turn(self, max_wait: float = -1.0) -> None:
+        """Wait for something to happen, at most *max_wait* seconds (-1: as long as it takes).
+
+        Then handle all of it that is ready, in bounded pieces.
+        """
+        timeout = self.timers.timeout(self.now)
+        if 0 <= max_wait < timeout or timeout < 0:
+            timeout = max_wait
+        events = self._poller.poll(timeout, MAX_EVENTS)
+        now = self._clock()
+        handlers = self._handlers
+        for fd, bits in events:
+            handler = handlers.get(fd)
+            if handler is None:
+                continue  # closed earlier in this turn
+            try:
+                handler.ready(bits, now)
+            except Exception as error:
+                handler.fail(error)
+        self._expire(now)
+        self.now = self._clock()
+        self.lag.note(self.now - now)
+
+    def _expire(self, now: float) -> None:
+        for timed in self.timers.expire(now):
+            try:
+                timed.expire(now)
+            except Exception as error:
+                timed.fail(error)
+
+    def handlers(self) -> list[Handler]:
+        """Return all that is registered now."""
+        return list(self._handlers.values())
+
+    def close(self) -> None:
+        """Close the poller. Handlers close what is theirs."""
+        self._poller.close()
+
+
+class Waker:
+    """Ends the reactor's wait from a signal or from another thread.
+
+    *on_bytes* gets what was written, in the loop's own thread: signal numbers, say.
+    """
+
+    def __init__(self, reactor: Reactor, on_bytes: Callable[[bytes, float], None]) -> None:
+        self._reactor = reactor
+        self._on_bytes = on_bytes
+        self._reader, self.writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self.writer.setblocking(False)
+        reactor.add(self._reader.fileno(), self, READ)
+
+    def write(self, data: bytes) -> None:
+        """End the wait and hand *data* over. May be called from any thread."""
+        try:
+            self.writer.send(data)
+        except OSError:
+            pass  # closed: nobody waits
+
+    def ready(self, bits: int, now: float) -> None:
+        self._on_bytes(self._reader.recv(64), now)
+
+    def fail(self, error: Exception) -> None:
+        raise error
+
+    def close(self) -> None:
+        self._reactor.remove(self._reader.fileno())
+        self._reader.close()
+        self.writer.close()

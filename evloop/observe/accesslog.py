@@ -1,0 +1,82 @@
+"""The access log: one line per response, in the combined format or as JSON.
+
+The combined line has two more fields at its end: the seconds that the response took, and
+the reason of its end. What came from a client is escaped, so that no request can forge a
+line or a terminal's escape sequence.
+"""
+
+import json
+import re
+import time
+from enum import Enum
+
+from evloop.http.exchange import End, Exchange
+from evloop.observe.sink import Sink
+
+_FIELDS = {
+    name: re.compile(rb"\r\n" + name.encode() + rb":[ \t]*([^\r\n]*)", re.IGNORECASE)
+    for name in ("referer", "user-agent")
+}
+_MAX_LINE = 2 * 1024  # characters of a request line that are logged
+_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), ord('"'), ord("\\"), *range(127, 256))}
+
+
+class LogFormat(Enum):
+    """How a response is written down."""
+
+    COMBINED = "combined"
+    JSON = "json"
+
+
+class AccessLog:
+    """Writes finished exchanges to a sink."""
+
+    def __init__(self, sink: Sink, log_format: LogFormat) -> None:
+        self.sink = sink
+        self._line = _json_line if log_format is LogFormat.JSON else _combined_line
+
+    def write(self, peer: str, exchange: Exchange, end: End, now: float) -> None:
+        """Write one response; *now* is on the reactor's clock."""
+        line = self._line(peer, exchange, end, now - exchange.started, time.time())
+        self.sink.write(line.encode() + b"\n", now)
+
+
+def _combined_line(peer: str, exchange: Exchange, end: End, duration: float, wall: float) -> str:
+    at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(wall))
+    referer, user_agent = _field(exchange, "referer"), _field(exchange, "user-agent")
+    return (
+        f'{peer} - - [{at}] "{_request_line(exchange)}" {exchange.status} {exchange.body_sent}'
+        f' "{referer or "-"}" "{user_agent or "-"}" {duration:.3f} {end.value}'
+    )
+
+
+def _json_line(peer: str, exchange: Exchange, end: End, duration: float, wall: float) -> str:
+    record = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall)),
+        "address": peer,
+        "request": _request_line(exchange),
+        "status": exchange.status,
+        "bytes": exchange.body_sent,
+        "seconds": round(duration, 6),
+        "end": end.value,
+        "referer": _field(exchange, "referer"),
+        "user_agent": _field(exchange, "user-agent"),
+    }
+    if exchange.refusal:
+        record["refusal"] = exchange.refusal
+    return json.dumps(record)
+
+
+def _request_line(exchange: Exchange) -> str:
+    line, _, _ = exchange.request_head[:_MAX_LINE].lstrip(b"\r\n").partition(b"\r\n")
+    return escape(line)
+
+
+def _field(exchange: Exchange, name: str) -> str:
+    found = _FIELDS[name].search(exchange.request_head)
+    return escape(found[1]) if found is not None else ""
+
+
+def escape(value: bytes) -> str:
+    """Return *value* as ASCII, with control bytes, quotes and all that is not ASCII escaped."""
+    return value.decode("latin-1").translate(_ESCAPED)

@@ -1,0 +1,46 @@
+"""Who looks on: counts every response and hands the finished ones to the access log."""
+
+import logging
+from collections import Counter
+from typing import Protocol
+
+from evloop.http.exchange import End, Exchange
+
+LOG_INTERVAL = 10.0
+"""Seconds between two log lines about files that changed, at least."""
+
+_log = logging.getLogger("evloop")
+
+
+class ExchangeLog(Protocol):
+    """Takes finished exchanges."""
+
+    def write(self, peer: str, exchange: Exchange, end: End, now: float) -> None: ...
+
+
+class Observer:
+    """The counters of a server, and its access log if it has one.
+
+    `bytes_sent` are those that the sockets took, heads included; `ends` counts the responses
+    that did not complete, by reason.
+    """
+
+    __slots__ = ("_last_warning", "_log", "bytes_sent", "ends", "logs", "responses")
+
+    def __init__(self, log: ExchangeLog | None = None) -> None:
+        self._log = log
+        self.logs = log is not None
+        self.responses = 0
+        self.bytes_sent = 0
+        self.ends: Counter[End] = Counter()
+        self._last_warning = -LOG_INTERVAL
+
+    def ended(self, peer: str, exchange: Exchange | None, end: End, now: float, why: str) -> None:
+        """Note the end of a response."""
+        if end is not End.COMPLETE:
+            self.ends[end] += 1
+        if end is End.FILE_CHANGED and now - self._last_warning >= LOG_INTERVAL:
+            self._last_warning = now
+            _log.warning("a download was cut, its file has changed: %s", why)
+        if self._log is not None and exchange is not None:
+            self._log.write(peer, exchange, end, now)

@@ -1,0 +1,359 @@
+"""One process's server: the parts put together, started, and brought to its end."""
+
+import errno
+import logging
+import os
+import resource
+import signal
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from math import inf
+
+from evloop.clock import Clock
+from evloop.config import Config
+from evloop.files.body import FileBody
+from evloop.files.cache import Cache, CacheSettings
+from evloop.files.reader import Reader
+from evloop.files.root import Root
+from evloop.http.context import Context, Limits
+from evloop.http.exchange import End
+from evloop.http.memo import Memo
+from evloop.net.admission import Admission
+from evloop.net.connection import Connection
+from evloop.net.listener import Listener
+from evloop.net.reactor import Reactor, Waker
+from evloop.net.transport import listening_socket
+from evloop.observe.accesslog import AccessLog
+from evloop.observe.observer import Observer
+from evloop.observe.sink import Sink
+from evloop.observe.snapshot import Snapshot
+from evloop.site import Site, SiteSettings
+
+BACKLOG = 4096
+# Descriptors that are neither connections nor their files: the standard streams, the log,
+# the poller, the listeners, a look-up under way.
+_RESERVED_DESCRIPTORS = 32
+_DESCRIPTORS_PER_CONNECTION = 2  # the socket, and the file of a download
+_SWEEP_INTERVAL = 5.0
+_NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+
+_log = logging.getLogger("evloop")
+
+
+class ServerError(Exception):
+    """The environment does not let the server start. The text names option and value."""
+
+
+class Phase(Enum):
+    """Where a server is in its life."""
+
+    NEW = "new"
+    OPEN = "open"
+    FINISHING = "finishing"
+    CLOSED = "closed"
+
+
+# What another thread, or a signal handler, says to the loop: one byte each. Signals say
+# their number, and there are none as high as these.
+_FINISH = 0xF0
+_STOP = 0xF1
+
+
+class Server:
+    """A server of one directory.
+
+    open() binds, run() serves until finish() or stop(), which any thread may call. All that
+    is open is closed when run() returns.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+        self.phase = Phase.NEW
+        self._listeners: list[Listener] = []
+        self._give_up_at = inf
+
+    def open(self) -> None:
+        """Open the root and the log, and listen.
+
+        Raises ServerError when the environment does not allow it.
+        """
+        config = self.config
+        root = _open_root(config)
+        try:
+            sink = _open_sink(config)
+            sockets = _listen(config)
+        except ServerError:
+            root.close()
+            raise
+        self._root, self._sink = root, sink
+        self._reactor = Reactor()
+        self._waker = Waker(self._reactor, self._obey)
+        self._build(config)
+        self._listeners = [
+            Listener(sock, self._context, self._admission, config.send_queue) for sock in sockets
+        ]
+        self._admission.on_room = self._resume_listeners
+        self.phase = Phase.OPEN
+
+    def _build(self, config: Config) -> None:
+        """Put together what answers requests."""
+        self._reader = Reader(config.chunk_size)
+        self._memo = Memo()
+        cache_settings = CacheSettings(
+            config.max_in_memory_size, config.memory_budget, config.revalidate, config.preload
+        )
+        self._cache = Cache(self._root, self._reader, cache_settings, self._memo.clear)
+        site_settings = SiteSettings(
+            tuple(os.fsencode(name) for name in config.index),
+            config.cache_control.encode(),
+            config.hidden,
+        )
+        self._site = Site(self._cache, self._reader, Clock(), site_settings)
+        log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
+        self._observer = Observer(log)
+        limits = Limits(
+            config.idle_timeout,
+            config.head_timeout,
+            config.send_timeout,
+            config.linger_timeout,
+            config.max_head_size,
+        )
+        self._context = Context(self._site, self._observer, self._memo, limits)
+        self._admission = Admission(self._reactor, config.max_connections or connection_limit())
+
+    # Addresses
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Host and port of each listening socket, the real port included."""
+        return [(listener.address[0], listener.address[1]) for listener in self._listeners]
+
+    @property
+    def urls(self) -> list[str]:
+        """What to open in a browser on this machine, for each listening socket."""
+        return [f"http://{_url_host(host)}:{port}/" for host, port in self.addresses]
+
+    # Life
+
+    def run(self) -> None:
+        """Serve until it is over. Opens first if that was not done."""
+        if self.phase is Phase.NEW:
+            self.open()
+        try:
+            while not self._is_over():
+                self._reactor.turn(self._max_wait())
+                if self._sink is not None:
+                    self._sink.flush(self._reactor.now)
+                self._cache.sweep(self._reactor.now)
+        finally:
+            self._close()
+
+    def finish(self) -> None:
+        """Stop accepting and let downloads finish, for `shutdown_timeout` at most."""
+        self._say(_FINISH)
+
+    def stop(self) -> None:
+        """End at once."""
+        self._say(_STOP)
+
+    @contextmanager
+    def in_thread(self) -> Iterator["Server"]:
+        """Serve in a thread of its own while the context lasts."""
+        self.open()
+        thread = threading.Thread(target=self.run, name="evloop", daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.stop()
+            thread.join()
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM finish the server and a second one stop it.
+
+        SIGUSR1 reopens the log. For the main thread only; the server must be open.
+        """
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        before = {number: signal.signal(number, _ignore) for number in numbers}
+        wakeup_fd = signal.set_wakeup_fd(self._waker.writer.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wakeup_fd)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _say(self, command: int) -> None:
+        if self.phase in {Phase.OPEN, Phase.FINISHING}:
+            self._waker.write(bytes([command]))
+
+    def _obey(self, commands: bytes, now: float) -> None:
+        for command in commands:
+            if command == signal.SIGUSR1:
+                self._reopen_log()
+            elif command == _STOP or (command != _FINISH and self.phase is Phase.FINISHING):
+                self._give_up_at = now
+                self.phase = Phase.FINISHING
+            elif command in {_FINISH, signal.SIGINT, signal.SIGTERM}:
+                self._begin_to_finish(now)
+
+    def _begin_to_finish(self, now: float) -> None:
+        if self.phase is not Phase.OPEN:
+            return
+        self.phase = Phase.FINISHING
+        self._give_up_at = now + self.config.shutdown_timeout
+        for listener in self._listeners:
+            listener.close()
+        self._site.draining = True
+        self._memo.clear()
+        for connection in self._connections():
+            connection.finish(now)
+
+    def _is_over(self) -> bool:
+        if self.phase is not Phase.FINISHING:
+            return False
+        return not self._admission.count or self._reactor.now >= self._give_up_at
+
+    def _max_wait(self) -> float:
+        now = self._reactor.now
+        waits = [self._give_up_at - now] if self.phase is Phase.FINISHING else []
+        if self._sink is not None and (wait := self._sink.wait(now)) >= 0:
+            waits.append(wait)
+        if self._cache.is_loading:
+            waits.append(_SWEEP_INTERVAL)
+        return max(0.0, min(waits)) if waits else -1.0
+
+    def _close(self) -> None:
+        self.phase = Phase.CLOSED
+        for listener in self._listeners:
+            listener.close()
+        for connection in self._connections():
+            connection.abort(End.SHUTDOWN, self._reactor.now)
+        self._memo.clear()
+        self._cache.close()
+        self._root.close()
+        if self._sink is not None:
+            self._sink.close()
+        self._waker.close()
+        self._reactor.close()
+
+    def _connections(self) -> list[Connection]:
+        return [each for each in self._reactor.handlers() if isinstance(each, Connection)]
+
+    def _resume_listeners(self) -> None:
+        if self.phase is Phase.OPEN:
+            for listener in self._listeners:
+                listener.resume()
+
+    def _reopen_log(self) -> None:
+        if self._sink is not None:
+            try:
+                self._sink.reopen()
+            except OSError as error:
+                _log.warning("the access log can't be reopened: %s", error)
+
+    # What can be seen
+
+    def snapshot(self) -> Snapshot:
+        """Return the figures of this moment. May be called from any thread."""
+        protocols = [connection.protocol for connection in self._connections()]
+        bodies = [body for protocol in protocols if (body := protocol.body) is not None]
+        sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
+        observer, reader = self._observer, self._reader
+        return Snapshot(
+            connections=Counter(protocol.state.value for protocol in protocols),
+            downloads=len(sizes),
+            download_sizes=sizes,
+            bytes_to_send=sum(body.remaining for body in bodies),
+            bytes_buffered=sum(protocol.buffered for protocol in protocols),
+            bytes_preloaded=self._cache.budget.used,
+            files_preloaded=len(self._cache),
+            responses=observer.responses,
+            bytes_sent=observer.bytes_sent,
+            ends={end.value: count for end, count in observer.ends.items()},
+            refused=self._admission.refused,
+            refills=reader.refills,
+            waits=reader.waits,
+            blocking_reads=reader.blocking,
+            lag=self._reactor.lag.figures(),
+        )
+
+
+def connection_limit() -> int:
+    """Return how many connections the limit on descriptors has room for, files included."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        soft = 1024 * 1024
+    return max(1, (soft - _RESERVED_DESCRIPTORS) // _DESCRIPTORS_PER_CONNECTION)
+
+
+def _ignore(number: int, frame: object) -> None:
+    """The signal's number is in the wake-up descriptor already."""
+
+
+def _url_host(host: str) -> str:
+    if host in {"0.0.0.0", "::"}:
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _open_root(config: Config) -> Root:
+    try:
+        return Root(config.root, config.symlinks)
+    except OSError as error:
+        raise ServerError(f"ROOT {config.root}: {error.strerror}") from error
+
+
+def _open_sink(config: Config) -> Sink | None:
+    where = config.access_log
+    if where == "auto":
+        where = "-" if os.isatty(1) else "off"
+    if where == "off":
+        return None
+    try:
+        return Sink(None if where == "-" else where)
+    except OSError as error:
+        raise ServerError(f"--access-log {where}: {error.strerror}") from error
+
+
+def _listen(config: Config) -> list[socket.socket]:
+    """Return a listening socket for each host, all on one port."""
+    sockets: list[socket.socket] = []
+    port = config.port
+    try:
+        for host in config.host:
+            address = _resolve(host)
+            try:
+                sock = listening_socket(address, port, BACKLOG, config.send_queue)
+            except OSError as error:
+                if error.errno in _NO_SUCH_FAMILY and config.host == Config().host and sockets:
+                    continue  # a machine without IPv6 still has a loopback
+                raise ServerError(_listen_trouble(host, port, error)) from error
+            sockets.append(sock)
+            port = sock.getsockname()[1]
+    except ServerError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _resolve(host: str) -> str:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ServerError(f"--host {host}: {error.strerror}") from error
+    return str(found[0][4][0])
+
+
+def _listen_trouble(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"--port {port}: in use on {host} already; choose another, or 0 for a free one"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"--port {port}: no permission to listen there; choose one above 1023"
+    return f"--host {host}: can't listen on port {port}: {error.strerror}"

@@ -1,0 +1,364 @@
+"""From a request to a response: the one place where HTTP meets files.
+
+A response is planned in the order of the failures: method (405), look-up (404, 403,
+308), preconditions (304, 412), range (206, 416), and then the file.
+"""
+
+import errno
+import os
+from functools import lru_cache
+from typing import NamedTuple
+
+from evloop import __version__
+from evloop.clock import Clock
+from evloop.files.body import FileBody, PartsBody
+from evloop.files.cache import Cache, Found
+from evloop.files.content import BytesBody
+from evloop.files.entry import Entry, has_frozen_mtime
+from evloop.files.reader import Reader
+from evloop.http.conditional import CONDITIONAL_FIELDS, Validators, Verdict, evaluate, range_applies
+from evloop.http.dates import format_date
+from evloop.http.error_page import error_page
+from evloop.http.fields import accepts_html
+from evloop.http.ranges import (
+    UnsatisfiableRangeError,
+    content_range,
+    multipart_preambles,
+    parse_ranges,
+    unsatisfied_range,
+)
+from evloop.http.request import Request, RequestError
+from evloop.http.response import NEVER, Field, Response, render_head
+from evloop.http.states import State
+from evloop.http.target import Target, directory_location, parse_target
+
+_ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
+_SERVER = (b"Server", b"evloop/" + __version__.encode())
+_NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
+_SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
+_WELL_KNOWN = b".well-known"  # RFC 8615
+
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+_BROKEN = frozenset({errno.EIO, errno.ESTALE, errno.EUCLEAN, errno.ETIMEDOUT})
+_RETRY_AFTER = (b"Retry-After", b"1")
+# Routes of longer targets are worked out each time, so that the memo of them stays small.
+_MAX_ROUTE_SIZE = 256
+_MAX_ROUTES = 2048
+
+
+class SiteSettings(NamedTuple):
+    """What of a site is a matter of taste."""
+
+    index_names: tuple[bytes, ...] = (b"index.html",)
+    cache_control: bytes = b"public, max-age=3600"
+    hidden: bool = False
+    """Whether names that begin with a dot are served."""
+
+
+class _Route(NamedTuple):
+    """A target, and the paths beneath the root at which its file may be."""
+
+    target: Target
+    paths: tuple[bytes, ...]
+
+
+class Site:
+    """Answers requests for the files in *cache*.
+
+    While `draining` is set, each answer is the last of its connection.
+    """
+
+    def __init__(self, cache: Cache, reader: Reader, clock: Clock, settings: SiteSettings) -> None:
+        self._cache = cache
+        self._reader = reader
+        self._clock = clock
+        self._settings = settings
+        self._remembered_route = lru_cache(_MAX_ROUTES)(self._route)
+        self.draining = False
+
+    def respond(self, request: Request, now: float) -> Response | None:
+        """Return the response to *request*; None: its file is not at hand, ask again.
+
+        Raises RequestError for what refuse() answers.
+        """
+        self._clock.refresh(now)
+        if request.method not in {b"GET", b"HEAD"}:
+            return self._respond_without_file(request)
+        target = request.target
+        find_route = self._remembered_route if len(target) <= _MAX_ROUTE_SIZE else self._route
+        route = find_route(target)
+        try:
+            return self._serve(request, route, now)
+        except IsADirectoryError:
+            return self._redirect(request, route)
+        except OSError as error:
+            raise _refusal(error) from error
+
+    def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
+        """Return the error page for *error*; *request* is None when it was not understood."""
+        self._clock.refresh(now)
+        html = request is not None and accepts_html(request.fields.get(b"accept"))
+        page_type, page = error_page(error.status, html=html)
+        after = State.LINGERING if request is None else self._after(request)
+        fields = [
+            *self._general_fields(),
+            (b"Content-Type", page_type),
+            (b"Content-Length", b"%d" % len(page)),
+            (b"Cache-Control", b"no-store"),
+            _NOSNIFF,
+            *error.fields,
+            *_connection_fields(request, after),
+        ]
+        head = render_head(error.status, fields)
+        if request is not None and request.method == b"HEAD":
+            page = b""
+        return Response(error.status, head, after, page=page)
+
+    # Look-up
+
+    def _route(self, target_bytes: bytes) -> _Route:
+        target = parse_target(target_bytes)
+        path = target.path
+        paths: tuple[bytes, ...] = (path,)
+        if target.is_directory:
+            prefix = path + b"/" if path else b""
+            paths = tuple(prefix + index for index in self._settings.index_names)
+        if not self._settings.hidden:
+            paths = tuple(path for path in paths if not _is_hidden(path))
+        if not paths:
+            raise RequestError(404, "a hidden name")
+        return _Route(target, paths)
+
+    def _find(self, paths: tuple[bytes, ...], now: float) -> Found | None:
+        for path in paths[:-1]:
+            try:
+                return self._cache.find(path, now)
+            except (FileNotFoundError, IsADirectoryError):
+                continue
+        return self._cache.find(paths[-1], now)
+
+    def _redirect(self, request: Request, route: _Route) -> Response:
+        """Send the client of a directory to the address with the slash, if that has a page."""
+        target = route.target
+        if target.is_directory or not self._has_index(target.path):
+            raise RequestError(404, "a directory without an index")
+        page_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
+        after = self._after(request)
+        fields = [
+            *self._general_fields(),
+            (b"Location", directory_location(target)),
+            (b"Content-Type", page_type),
+            (b"Content-Length", b"%d" % len(page)),
+            (b"Cache-Control", self._settings.cache_control),
+            *_connection_fields(request, after),
+        ]
+        page = b"" if request.method == b"HEAD" else page
+        return Response(308, render_head(308, fields), after, page=page)
+
+    # Planning
+
+    def _serve(self, request: Request, route: _Route, now: float) -> Response | None:
+        found = self._find(route.paths, now)
+        if found is None:
+            return None
+        entry = found.entry
+        if entry.content is not None and self._is_plain(request):
+            return self._prepared(entry, now)
+        source = self._source(found)
+        try:
+            response = self._plan(request, entry, source)
+        except RequestError:
+            source.close()
+            raise
+        if response.body is None:
+            source.close()
+        return response
+
+    def _is_plain(self, request: Request) -> bool:
+        """Whether nothing but the target decides about the response."""
+        return (
+            request.method == b"GET"
+            and request.keep_alive
+            and request.is_http_11
+            and not request.has_body
+            and not self.draining
+            and _SPECIAL_FIELDS.isdisjoint(request.fields)
+        )
+
+    def _prepared(self, entry: Entry, now: float) -> Response:
+        """Return the response to every plain request for *entry*, made once a second."""
+        prepared = entry.prepared
+        if not isinstance(prepared, Response) or now >= prepared.fresh_until:
+            fields = [
+                *self._representation_fields(entry),
+                (b"Content-Length", b"%d" % entry.size),
+            ]
+            prepared = entry.prepared = Response(
+                200,
+                render_head(200, fields),
+                State.IDLE,
+                content=entry.content,
+                fresh_until=self._fresh_until(entry),
+            )
+        return prepared
+
+    def _plan(self, request: Request, entry: Entry, source: FileBody | BytesBody) -> Response:
+        """Return the response of *entry*; *source* is its whole body, to be used or not."""
+        after = self._after(request)
+        connection = _connection_fields(request, after)
+        verdict, ranges = self._judge(request, entry)
+        fresh_until = self._fresh_until(entry)
+        if verdict is Verdict.NOT_MODIFIED:
+            fields = [*self._caching_fields(entry), *connection]
+            return Response(304, render_head(304, fields), after, fresh_until=fresh_until)
+        fields = self._representation_fields(entry)
+        if ranges is not None:
+            return self._partial(entry, source, ranges, [*fields, *connection], after)
+        fields += [(b"Content-Length", b"%d" % entry.size), *connection]
+        head = render_head(200, fields)
+        if request.method == b"HEAD" or not entry.size:
+            return Response(200, head, after, fresh_until=fresh_until)
+        if entry.content is not None:
+            return Response(200, head, after, content=entry.content, fresh_until=fresh_until)
+        return Response(200, head, after, body=source)
+
+    def _judge(self, request: Request, entry: Entry) -> tuple[Verdict, tuple[range, ...] | None]:
+        """Evaluate preconditions, then Range (RFC 9110 section 13.2.2)."""
+        fields, seconds = request.fields, self._clock.seconds
+        if _SPECIAL_FIELDS.isdisjoint(fields):
+            return Verdict.PROCEED, None
+        validators = Validators(entry.etag, self._last_modified(entry))
+        verdict = evaluate(fields, validators, seconds)
+        if verdict is Verdict.FAILED:
+            raise RequestError(412, "a precondition failed")
+        value = fields.get(b"range")
+        if (
+            verdict is Verdict.NOT_MODIFIED
+            or value is None
+            or request.method != b"GET"
+            or not range_applies(fields.get(b"if-range"), validators, seconds)
+        ):
+            return verdict, None
+        try:
+            return verdict, parse_ranges(value, entry.size)
+        except UnsatisfiableRangeError as error:
+            unsatisfied = (b"Content-Range", unsatisfied_range(entry.size))
+            raise RequestError(416, "the range selects nothing", (unsatisfied,)) from error
+
+    def _partial(
+        self,
+        entry: Entry,
+        source: FileBody | BytesBody,
+        ranges: tuple[range, ...],
+        fields: list[Field],
+        after: State,
+    ) -> Response:
+        """Return the 206 that sends *ranges* of *source*."""
+        if len(ranges) == 1:
+            source.aim(ranges[0])
+            fields += [
+                (b"Content-Range", content_range(ranges[0], entry.size)),
+                (b"Content-Length", b"%d" % len(ranges[0])),
+            ]
+            return Response(206, render_head(206, fields), after, body=source)
+        boundary = os.urandom(12).hex().encode()
+        texts, ending = multipart_preambles(ranges, entry.size, entry.media_type, boundary)
+        body = PartsBody(source, list(zip(texts, ranges, strict=True)), ending)
+        multipart = b"multipart/byteranges; boundary=" + boundary
+        fields = [(b"Content-Type", multipart), *(f for f in fields if f[0] != b"Content-Type")]
+        fields.append((b"Content-Length", b"%d" % body.remaining))
+        return Response(206, render_head(206, fields), after, body=body)
+
+    def _source(self, found: Found) -> FileBody | BytesBody:
+        """Return the whole body of what was found, which owns what *found* owned."""
+        entry = found.entry
+        content = found.private or entry.content
+        if content is None:
+            return FileBody(found.fd, range(entry.size), self._reader)
+        body = content.body(0, entry.size)
+        if found.private is not None:
+            found.private.let_go()
+        return body
+
+    def _respond_without_file(self, request: Request) -> Response:
+        if request.method != b"OPTIONS":
+            raise RequestError(405, "method not allowed", (_ALLOW,))
+        if request.target != b"*":
+            parse_target(request.target)
+        after = self._after(request)
+        fields = [*self._general_fields(), _ALLOW, *_connection_fields(request, after)]
+        return Response(204, render_head(204, fields), after)
+
+    # Fields
+
+    def _general_fields(self) -> list[Field]:
+        return [_SERVER, (b"Date", self._clock.date)]
+
+    def _caching_fields(self, entry: Entry) -> list[Field]:
+        """What a 304 needs (RFC 9110 section 15.4.5), and every 200 and 206 too."""
+        return [
+            *self._general_fields(),
+            (b"ETag", entry.etag),
+            (b"Cache-Control", self._settings.cache_control),
+        ]
+
+    def _representation_fields(self, entry: Entry) -> list[Field]:
+        fields = [
+            *self._caching_fields(entry),
+            (b"Content-Type", entry.media_type),
+            (b"Accept-Ranges", b"bytes"),
+            _NOSNIFF,
+        ]
+        last_modified = self._last_modified(entry)
+        if last_modified is not None:
+            fields.append((b"Last-Modified", format_date(last_modified)))
+        return fields
+
+    def _last_modified(self, entry: Entry) -> int | None:
+        """Return the time of modification, None where it means nothing or is yet to come."""
+        if has_frozen_mtime(entry.mtime) or not 0 < entry.mtime <= self._clock.seconds:
+            return None
+        return entry.mtime
+
+    def _fresh_until(self, entry: Entry) -> float:
+        if self.draining:
+            return NEVER
+        return min(self._clock.until, self._cache.fresh_until(entry))
+
+    def _after(self, request: Request) -> State:
+        """Return the state that follows the response to *request*."""
+        if request.has_body or self.draining:
+            return State.LINGERING
+        return State.IDLE if request.keep_alive else State.CLOSED
+
+    def _has_index(self, path: bytes) -> bool:
+        prefix = path + b"/" if path else b""
+        return any(self._cache.is_file(prefix + index) for index in self._settings.index_names)
+
+
+def _connection_fields(request: Request | None, after: State) -> tuple[Field, ...]:
+    if after is not State.IDLE:
+        return ((b"Connection", b"close"),)
+    if request is not None and not request.is_http_11:
+        return ((b"Connection", b"keep-alive"),)
+    return ()
+
+
+def _is_hidden(path: bytes) -> bool:
+    """Whether a name in *path* begins with a dot, but for the first being `.well-known`."""
+    first, *others = path.split(b"/")
+    return (first.startswith(b".") and first != _WELL_KNOWN) or any(
+        name.startswith(b".") for name in others
+    )
+
+
+def _refusal(error: OSError) -> RequestError:
+    """Say nothing that tells a file outside the root from one that does not exist."""
+    if error.errno in _FORBIDDEN:
+        return RequestError(403, str(error))
+    if error.errno in _EXHAUSTED:
+        return RequestError(503, str(error), (_RETRY_AFTER,))
+    if error.errno in _BROKEN:
+        return RequestError(500, str(error))
+    return RequestError(404, str(error))
