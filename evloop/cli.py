@@ -16,7 +16,9 @@ from evloop.config import (
     option_name,
     read_config,
 )
+from evloop.privileges import drop_privileges, harden, is_root
 from evloop.server import Server, ServerError
+from evloop.units import format_size
 
 EXIT_OK = 0
 EXIT_ENVIRONMENT = 1
@@ -62,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("root", metavar="ROOT", nargs="?", default=".", help="default: here")
     for name, option in OPTIONS.items():
-        text = f"{option.help} (default: {default_text(name)})"
+        default = default_text(name)
+        text = f"{option.help} (default: {default})" if default else option.help
         serve.add_argument(
             option_name(name), metavar=option.metavar, action="append", help=text.replace("%", "%%")
         )
@@ -73,6 +76,11 @@ def _serve(config: Config) -> int:
     _raise_descriptor_limit()
     server = Server(config)
     server.open()
+    harden()
+    if config.user or config.group:
+        drop_privileges(config.user, config.group)
+    elif is_root():
+        logging.getLogger("evloop").warning("running as root; --user gives that up after binding")
     with server.signals():
         print(_greeting(server), flush=True)
         server.run()
@@ -80,11 +88,14 @@ def _serve(config: Config) -> int:
 
 
 def _greeting(server: Server) -> str:
-    config = server.config
+    config, plan = server.config, server.memory
     lines = [
         f"evloop {__version__} serves {os.path.realpath(config.root)}",
         f"  open      {'  '.join(server.urls)}",
         f"  strategy  {config.strategy}",
+        f"  memory    at most {format_size(plan.ceiling)}: {format_size(plan.base)} at the start,"
+        f" {format_size(plan.memory_budget)} preloaded,"
+        f" {plan.connections} connections x {format_size(plan.connection_size)}",
     ]
     return "\n".join(lines)
 

@@ -122,6 +122,11 @@ def _texts(metavar: str, help_: str, check: Callable[[str], None]) -> dict[str, 
     return {"option": Option(metavar, help_, check=check, repeatable=True)}
 
 
+def _name(value: str) -> None:
+    if value.startswith("-") or not value.isprintable():
+        raise ValueError("a name is wanted")
+
+
 def _anything(value: str) -> None:
     if not value:
         raise ValueError("it is empty")
@@ -224,6 +229,29 @@ class Config:
         default=0,
         metadata=_whole(0, None, "connections at once; 0: as many as there are descriptors for"),
     )
+    max_connections_per_ip: int = field(
+        default=0,
+        metadata=_whole(
+            0, None, "connections from one IPv4 address or IPv6 /64, others get 503; 0: any number"
+        ),
+    )
+    min_rate: int = field(
+        default=0,
+        metadata=_size(0, "bytes per second a download must take on average; 0: any progress"),
+    )
+    min_rate_grace: float = field(
+        default=10.0, metadata=_duration(0.01, "time over which the rate is averaged")
+    )
+    memory_limit: int = field(
+        default=0,
+        metadata=_size(
+            0,
+            "bound on the process's memory: preload less and accept fewer to stay beneath;"
+            " 0: half of the cgroup's limit if there is one",
+        ),
+    )
+    user: str = field(default="", metadata=_text("NAME", "user to become after binding", _name))
+    group: str = field(default="", metadata=_text("NAME", "group to become after binding", _name))
     access_log: str = field(
         default="auto",
         metadata=_text(

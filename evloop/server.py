@@ -14,7 +14,7 @@ from enum import Enum
 from math import inf
 
 from evloop.clock import Clock
-from evloop.config import Config
+from evloop.config import Config, Transfer
 from evloop.files.body import FileBody
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
@@ -22,6 +22,7 @@ from evloop.files.root import Root
 from evloop.http.context import Context, Limits
 from evloop.http.exchange import End
 from evloop.http.memo import Memo
+from evloop.memory import MemoryPlan, cgroup_limit, plan_memory, process_size
 from evloop.net.admission import Admission
 from evloop.net.connection import Connection
 from evloop.net.listener import Listener
@@ -79,9 +80,11 @@ class Server:
     def open(self) -> None:
         """Open the root and the log, and listen.
 
-        Raises ServerError when the environment does not allow it.
+        Raises ServerError when the environment does not allow it, ConfigError when the
+        settings do not fit it.
         """
         config = self.config
+        plan = plan_memory(config, process_size(), connection_limit(), cgroup_limit())
         root = _open_root(config)
         try:
             sink = _open_sink(config)
@@ -92,25 +95,27 @@ class Server:
         self._root, self._sink = root, sink
         self._reactor = Reactor()
         self._waker = Waker(self._reactor, self._obey)
-        self._build(config)
+        self.memory = plan
+        self._build(config, plan)
         self._listeners = [
             Listener(sock, self._context, self._admission, config.send_queue) for sock in sockets
         ]
         self._admission.on_room = self._resume_listeners
         self.phase = Phase.OPEN
 
-    def _build(self, config: Config) -> None:
+    def _build(self, config: Config, plan: MemoryPlan) -> None:
         """Put together what answers requests."""
         self._reader = Reader(config.chunk_size)
         self._memo = Memo()
         cache_settings = CacheSettings(
-            config.max_in_memory_size, config.memory_budget, config.revalidate, config.preload
+            config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
         )
         self._cache = Cache(self._root, self._reader, cache_settings, self._memo.clear)
         site_settings = SiteSettings(
             tuple(os.fsencode(name) for name in config.index),
             config.cache_control.encode(),
             config.hidden,
+            config.transfer is Transfer.SENDFILE,
         )
         self._site = Site(self._cache, self._reader, Clock(), site_settings)
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
@@ -121,9 +126,11 @@ class Server:
             config.send_timeout,
             config.linger_timeout,
             config.max_head_size,
+            config.min_rate,
+            config.min_rate_grace,
         )
         self._context = Context(self._site, self._observer, self._memo, limits)
-        self._admission = Admission(self._reactor, config.max_connections or connection_limit())
+        self._admission = Admission(self._reactor, plan.connections, config.max_connections_per_ip)
 
     # Addresses
 
@@ -276,7 +283,8 @@ class Server:
             responses=observer.responses,
             bytes_sent=observer.bytes_sent,
             ends={end.value: count for end, count in observer.ends.items()},
-            refused=self._admission.refused,
+            refusals=observer.refusals,
+            refused_connections=self._admission.refused,
             refills=reader.refills,
             waits=reader.waits,
             blocking_reads=reader.blocking,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from evloop import __version__
 from evloop.clock import Clock
-from evloop.files.body import FileBody, PartsBody
+from evloop.files.body import FileBody, PartsBody, SendfileBody
 from evloop.files.cache import Cache, Found
 from evloop.files.content import BytesBody
 from evloop.files.entry import Entry, has_frozen_mtime
@@ -54,6 +54,8 @@ class SiteSettings(NamedTuple):
     cache_control: bytes = b"public, max-age=3600"
     hidden: bool = False
     """Whether names that begin with a dot are served."""
+    sendfile: bool = False
+    """Whether the kernel moves the bytes of streamed files."""
 
 
 class _Route(NamedTuple):
@@ -74,6 +76,7 @@ class Site:
         self._reader = reader
         self._clock = clock
         self._settings = settings
+        self._file_body = SendfileBody if settings.sendfile else FileBody
         self._remembered_route = lru_cache(_MAX_ROUTES)(self._route)
         self.draining = False
 
@@ -275,7 +278,7 @@ class Site:
         entry = found.entry
         content = found.private or entry.content
         if content is None:
-            return FileBody(found.fd, range(entry.size), self._reader)
+            return self._file_body(found.fd, range(entry.size), self._reader)
         body = content.body(0, entry.size)
         if found.private is not None:
             found.private.let_go()

@@ -10,7 +10,10 @@ import os
 from collections.abc import Sequence
 
 from evloop.files.content import BytesBody
-from evloop.files.reader import Reader
+from evloop.files.reader import Reader, end_of_file
+
+WINDOW_SIZE = 256 * 1024
+"""Bytes that the kernel is asked to move at once, at most."""
 
 
 class FileBody:
@@ -57,6 +60,59 @@ class FileBody:
             os.close(self._fd)
             self._fd = -1
             self.remaining = 0
+
+
+class SendfileBody(FileBody):
+    """A range of an open file that the kernel moves to the socket by itself.
+
+    The first piece is copied, so that it leaves together with the response head; the rest
+    are windows of the file, offered when their pages are in memory.
+    """
+
+    __slots__ = ("_is_begun",)
+
+    def __init__(self, fd: int, selected: range, reader: Reader) -> None:
+        super().__init__(fd, selected, reader)
+        self._is_begun = False
+
+    def peek(self) -> "memoryview | FileWindow | None":  # type: ignore[override]
+        if not self._is_begun:
+            return super().peek()
+        size = min(self.remaining, WINDOW_SIZE)
+        if not self._reader.is_at_hand(self._fd, self._next, size, self._tries):
+            self._tries += 1
+            return None
+        self._tries = 0
+        return FileWindow(self._fd, self._next, size)
+
+    def advance(self, count: int) -> None:
+        self._is_begun = True
+        super().advance(count)
+
+    def aim(self, selected: range) -> None:
+        self._is_begun = False
+        super().aim(selected)
+
+
+class FileWindow:
+    """A piece of an open file, on its way without a copy in this process."""
+
+    __slots__ = ("_fd", "_offset", "size")
+
+    def __init__(self, fd: int, offset: int, size: int) -> None:
+        self._fd = fd
+        self._offset = offset
+        self.size = size
+
+    def send_to(self, descriptor: int) -> int:
+        """Send to the socket *descriptor* and return the count of bytes.
+
+        Raises FileChangedError at the end of the file, OSError when the socket is gone.
+        """
+        count = os.sendfile(descriptor, self._fd, self._offset, self.size)
+        if count == 0:
+            raise end_of_file(self._offset)
+        return count
 
 
 class PartsBody:

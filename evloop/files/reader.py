@@ -78,5 +78,34 @@ class Reader:
         self.blocking += 1
         count = os.preadv(fd, buffers, offset)
         if count == 0:
-            raise FileChangedError(errno.ESTALE, f"the file ends at {offset} bytes")
+            raise end_of_file(offset)
         return count
+
+    def is_at_hand(self, fd: int, offset: int, size: int, tries: int) -> bool:
+        """Whether *size* bytes at *offset* can be read without waiting for the disk.
+
+        Looks at both ends only: what lies between was read ahead with them. After enough
+        tries the answer is yes.
+        """
+        self.refills += 1
+        if not self._nowait or tries >= MAX_TRIES:
+            self.blocking += 1
+            return True
+        probe = [bytearray(1)]
+        try:
+            for place in (offset, offset + size - 1):
+                os.preadv(fd, probe, place, self._nowait)
+        except BlockingIOError:
+            self.waits += 1
+            os.posix_fadvise(fd, offset, _READ_AHEAD, os.POSIX_FADV_WILLNEED)
+            return False
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+            self._nowait = 0
+        return True
+
+
+def end_of_file(offset: int) -> FileChangedError:
+    """Return the error of a file that ends too early."""
+    return FileChangedError(errno.ESTALE, f"the file ends at {offset} bytes")

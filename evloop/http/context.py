@@ -20,6 +20,31 @@ class Limits(NamedTuple):
     send_timeout: float = 30.0
     linger_timeout: float = 2.0
     max_head_size: int = 16 * 1024
+    min_rate: int = 0
+    """Bytes per second that a client must take, averaged; 0: any progress will do."""
+    min_rate_grace: float = 10.0
+    """Seconds over which the rate is averaged."""
+
+
+class Pace:
+    """How fast a client takes its response, in windows of `min_rate_grace` seconds."""
+
+    __slots__ = ("_bytes", "_limits", "_since")
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._limits = limits
+        self._since = now
+        self._bytes = 0
+
+    def is_too_slow(self, count: int, now: float) -> bool:
+        """Take note of *count* bytes; return whether a window ended below the rate."""
+        self._bytes += count
+        elapsed = now - self._since
+        if elapsed < self._limits.min_rate_grace:
+            return False
+        too_slow = self._bytes < self._limits.min_rate * elapsed
+        self._since, self._bytes = now, 0
+        return too_slow
 
 
 class Responder(Protocol):
@@ -54,3 +79,7 @@ class Context:
             State.RESTING: REST,
             State.LINGERING: limits.linger_timeout,
         }
+
+    def new_pace(self, now: float) -> Pace | None:
+        """Return what watches the rate of one response; None when no rate is asked for."""
+        return Pace(self.limits, now) if self.limits.min_rate else None

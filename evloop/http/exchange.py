@@ -18,11 +18,18 @@ class End(Enum):
     ERROR = "error"
 
 
+OVER_LIMIT = frozenset({408, 414, 431, 503})
+"""The statuses that tell a client that it is over a limit, of time, size or number."""
+
+MAX_LOGGED_HEAD = 4 * 1024
+"""Bytes of a request head that are kept for the log."""
+
+
 class Exchange:
     """One request and what was sent for it. Kept only while somebody logs.
 
-    `request_head` is as it came; `head_size` and `sent` are bytes; `started` is on the
-    reactor's clock.
+    `request_head` is as it came, up to a limit; `head_size` (of the response) and `sent` are
+    bytes; `started` is on the reactor's clock.
     """
 
     __slots__ = ("head_size", "refusal", "request_head", "sent", "started", "status")
@@ -30,7 +37,7 @@ class Exchange:
     def __init__(
         self, request_head: bytes, status: int, head_size: int, started: float, refusal: str
     ) -> None:
-        self.request_head = request_head
+        self.request_head = request_head[:MAX_LOGGED_HEAD]
         self.status = status
         self.head_size = head_size
         self.started = started
@@ -48,10 +55,12 @@ class Observer(Protocol):
 
     logs: bool
     responses: int
+    refusals: int
+    """Those with a status of OVER_LIMIT."""
     bytes_sent: int
 
     def ended(self, peer: str, exchange: Exchange | None, end: End, now: float, why: str) -> None:
         """Note the end of a response; *exchange* is None when nobody logs.
 
-        COMPLETE is told only when somebody logs: it is what is left of `responses`.
+        COMPLETE and REFUSED are told only when somebody logs; the others always.
         """

@@ -9,8 +9,8 @@ deadline are read off. Nothing here touches a socket, so every test is made of l
 
 import re
 
-from evloop.http.context import Context
-from evloop.http.exchange import End, Exchange
+from evloop.http.context import Context, Pace
+from evloop.http.exchange import OVER_LIMIT, End, Exchange
 from evloop.http.request import Request, RequestError, parse_head
 from evloop.http.response import Body, Buffer, Response, Window
 from evloop.http.states import FINAL, State
@@ -43,6 +43,7 @@ class HttpProtocol:
         "_discarded",
         "_exchange",
         "_head",
+        "_pace",
         "_received",
         "_request",
         "_whole",
@@ -64,6 +65,7 @@ class HttpProtocol:
         self._after = _IDLE  # the state that follows when all is sent
         self._discarded = 0  # bytes, while lingering
         self._exchange: Exchange | None = None
+        self._pace: Pace | None = None
 
     @property
     def deadline(self) -> float:
@@ -74,6 +76,11 @@ class HttpProtocol:
     def body(self) -> Body | None:
         """The body that is being sent, if it is not all in the socket already."""
         return self._body
+
+    @property
+    def room(self) -> int:
+        """Bytes that may come now, at least 1: an unanswered request stays within its limit."""
+        return self._context.limits.max_head_size + 1 - len(self._received)
 
     @property
     def buffered(self) -> int:
@@ -125,6 +132,8 @@ class HttpProtocol:
                 self._head, self._body = whole.rest(count)
                 return
         elif not self._pay(count):
+            if self._pace is not None and self._pace.is_too_slow(count, now):
+                self.abort(End.BELOW_RATE, now)
             return
         self._finish_response(now)
 
@@ -253,6 +262,8 @@ class HttpProtocol:
     def _refuse(
         self, error: RequestError, request: Request | None, head: bytes, now: float
     ) -> None:
+        if error.status in OVER_LIMIT:
+            self._context.observer.refusals += 1
         response = self._context.responder.refuse(error, request, now)
         self._start(response, head, now, str(error))
 
@@ -271,6 +282,7 @@ class HttpProtocol:
         else:
             self._head = response.head
             self._body = response.body
+            self._pace = self._context.new_pace(now)
         self.state = _SENDING
         self.since = now
 
@@ -293,9 +305,10 @@ class HttpProtocol:
     def _finish_response(self, now: float) -> None:
         if self._body is not None:
             self._body.close()
-            self._body = None
+            self._body = self._pace = None
         if self._exchange is not None:
-            self._note_end(End.COMPLETE, now)
+            over_limit = self._exchange.status in OVER_LIMIT
+            self._note_end(End.REFUSED if over_limit else End.COMPLETE, now)
         after = self._after
         if after is not _IDLE:
             self._received = b""
@@ -333,6 +346,6 @@ class HttpProtocol:
     def _close(self, final: State) -> None:
         if self._body is not None:
             self._body.close()
-        self._body = self._whole = self._request = None
+        self._body = self._whole = self._request = self._pace = None
         self._received = self._head = b""
         self.state = final

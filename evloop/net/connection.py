@@ -1,5 +1,6 @@
 """A socket and its protocol: bytes are carried between the two, and nothing is decided."""
 
+import errno
 import logging
 import socket
 
@@ -15,8 +16,6 @@ from evloop.net.transport import reset_on_close
 _IDLE, _HEAD, _SENDING, _RESTING = State.IDLE, State.HEAD, State.SENDING, State.RESTING
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
 
-RECEIVE_SIZE = 16 * 1024
-"""Bytes that are read at once, at most."""
 BURST = 8
 """Sends in one turn, at most: a fast client leaves the others their share."""
 
@@ -104,7 +103,7 @@ class Connection:
 
     def _receive(self, now: float) -> None:
         try:
-            data = self._socket.recv(RECEIVE_SIZE)
+            data = self._socket.recv(self.protocol.room)
         except BlockingIOError:
             return
         except OSError:
@@ -132,8 +131,11 @@ class Connection:
             except BlockingIOError:
                 protocol.sent(0, now)
                 return
-            except OSError:
-                protocol.abort(End.CLIENT_RESET, now)
+            except OSError as error:
+                # ESTALE is not a socket's: the file of a window has become shorter.
+                changed = error.errno == errno.ESTALE
+                end = End.FILE_CHANGED if changed else End.CLIENT_RESET
+                protocol.abort(end, now, str(error))
                 return
             protocol.sent(sent, now)
             if sent < offered or protocol.state is not _SENDING:

@@ -25,12 +25,13 @@ class Observer:
     that did not complete, by reason.
     """
 
-    __slots__ = ("_last_warning", "_log", "bytes_sent", "ends", "logs", "responses")
+    __slots__ = ("_last_warning", "_log", "bytes_sent", "ends", "logs", "refusals", "responses")
 
     def __init__(self, log: ExchangeLog | None = None) -> None:
         self._log = log
         self.logs = log is not None
         self.responses = 0
+        self.refusals = 0
         self.bytes_sent = 0
         self.ends: Counter[End] = Counter()
         self._last_warning = -LOG_INTERVAL

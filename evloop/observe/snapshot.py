@@ -12,9 +12,9 @@ class Snapshot:
 
     `downloads` are the responses that are being streamed from a file; `download_sizes` are
     the sizes of their files, which is what loading them whole would take. `ends` counts the
-    responses that did not complete, by reason; `refused` connections over the limit of one
-    address. `waits` counts reads that found nothing in memory, `blocking_reads` those that
-    went to the disk.
+    responses that did not complete, by reason; `refusals` are responses that told a client
+    of a limit, `refused_connections` those over the limit of one address. `waits` counts
+    reads that found nothing in memory, `blocking_reads` those that went to the disk.
     """
 
     connections: Mapping[str, int]
@@ -27,7 +27,8 @@ class Snapshot:
     responses: int
     bytes_sent: int
     ends: Mapping[str, int]
-    refused: int
+    refusals: int
+    refused_connections: int
     refills: int
     waits: int
     blocking_reads: int
