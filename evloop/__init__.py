@@ -9,10 +9,11 @@ with Server(Config(root="public", port=0)).in_thread() as server:
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["Config", "ConfigError", "Server", "__version__"]
+__all__ = ["Config", "ConfigError", "Server", "ServerError", "__version__"]
 
 if TYPE_CHECKING:
     from evloop.config import Config, ConfigError
+    from evloop.environment import ServerError
     from evloop.server import Server
 
 
@@ -22,6 +23,10 @@ def __getattr__(name: str) -> object:
         from evloop.server import Server
 
         return Server
+    if name == "ServerError":
+        from evloop.environment import ServerError
+
+        return ServerError
     if name in {"Config", "ConfigError"}:
         from evloop import config
 

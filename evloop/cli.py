@@ -16,8 +16,9 @@ from evloop.config import (
     option_name,
     read_config,
 )
+from evloop.environment import ServerError
 from evloop.privileges import drop_privileges, harden, is_root
-from evloop.server import Server, ServerError
+from evloop.server import Server
 from evloop.units import format_size
 
 EXIT_OK = 0

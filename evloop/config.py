@@ -1,7 +1,6 @@
 """The settings of a server: one table for the library, the command line and the environment."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
@@ -9,7 +8,21 @@ from typing import Any
 from evloop.files.cache import Sharing
 from evloop.files.root import Symlinks
 from evloop.observe.accesslog import LogFormat
-from evloop.units import format_duration, format_size, parse_duration, parse_size
+from evloop.options import (
+    Option,
+    check_field_value,
+    check_file_name,
+    check_name,
+    check_not_empty,
+    choice_option,
+    duration_option,
+    size_option,
+    switch_option,
+    text_option,
+    texts_option,
+    whole_option,
+)
+from evloop.units import format_size
 
 
 class ConfigError(ValueError):
@@ -29,110 +42,6 @@ class Transfer(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """How a setting is read, checked and explained.
-
-    *parse* makes the value of a text, *check* refuses values that make no sense; both raise
-    ValueError with a reason. *show* makes a text of a value again.
-    """
-
-    metavar: str
-    help: str
-    parse: Callable[[str], Any] = str
-    check: Callable[[Any], None] = lambda value: None
-    show: Callable[[Any], str] = str
-    repeatable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _AtLeast:
-    """Refuses values under *least*, and over *most* if it is given."""
-
-    least: float
-    most: float | None = None
-    show: Callable[[Any], str] = str
-
-    def __call__(self, value: float) -> None:
-        if value < self.least:
-            raise ValueError(f"at least {self.show(self.least)} is wanted")
-        if self.most is not None and value > self.most:
-            raise ValueError(f"at most {self.show(self.most)} is possible")
-
-
-def _size(least: int, help_: str, most: int | None = None) -> dict[str, Option]:
-    check = _AtLeast(least, most, format_size)
-    return {"option": Option("SIZE", help_, parse_size, check, lambda v: _compact(format_size(v)))}
-
-
-def _duration(least: float, help_: str) -> dict[str, Option]:
-    check = _AtLeast(least, None, format_duration)
-    return {"option": Option("TIME", help_, parse_duration, check, format_duration)}
-
-
-def _choice(choices: type[Enum], help_: str) -> dict[str, Option]:
-    names = [choice.value for choice in choices]
-
-    def parse(text: str) -> Enum:
-        if text not in names:
-            raise ValueError(f"one of {', '.join(names)} is wanted")
-        return choices(text)
-
-    return {"option": Option("|".join(names), help_, parse, show=lambda choice: choice.value)}
-
-
-def _whole(least: int, most: int | None, help_: str) -> dict[str, Option]:
-    def parse(text: str) -> int:
-        if not text.isdecimal():
-            raise ValueError("a whole number is wanted")
-        return int(text)
-
-    return {"option": Option("N", help_, parse, _AtLeast(least, most))}
-
-
-def _switch(help_: str) -> dict[str, Option]:
-    words = {"on": True, "off": False}
-
-    def parse(text: str) -> bool:
-        if text not in words:
-            raise ValueError("on or off is wanted")
-        return words[text]
-
-    return {"option": Option("on|off", help_, parse, show=lambda on: "on" if on else "off")}
-
-
-def _compact(text: str) -> str:
-    return text.replace(" ", "")
-
-
-def _check_file_name(name: str) -> None:
-    if not name or "/" in name or "\0" in name:
-        raise ValueError("the name of a file is wanted, without a slash")
-
-
-def _check_field_value(value: str) -> None:
-    if not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", value):
-        raise ValueError("printable ASCII is wanted")
-
-
-def _text(metavar: str, help_: str, check: Callable[[str], None]) -> dict[str, Option]:
-    return {"option": Option(metavar, help_, check=check)}
-
-
-def _texts(metavar: str, help_: str, check: Callable[[str], None]) -> dict[str, Option]:
-    return {"option": Option(metavar, help_, check=check, repeatable=True)}
-
-
-def _name(value: str) -> None:
-    if value.startswith("-") or not value.isprintable():
-        raise ValueError("a name is wanted")
-
-
-def _anything(value: str) -> None:
-    if not value:
-        raise ValueError("it is empty")
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """The settings of a server. Sizes are bytes, times seconds.
 
@@ -142,22 +51,24 @@ class Config:
     root: str = "."
     host: tuple[str, ...] = field(
         default=("127.0.0.1", "::1"),
-        metadata=_texts("ADDRESS", "address to listen on; may be repeated", _anything),
+        metadata=texts_option("ADDRESS", "address to listen on; may be repeated", check_not_empty),
     )
     port: int = field(
-        default=8080, metadata=_whole(0, 65535, "port to listen on; 0 takes a free one")
+        default=8080, metadata=whole_option(0, 65535, "port to listen on; 0 takes a free one")
     )
     max_in_memory_size: int = field(
         default=1024**2,
-        metadata=_size(0, "files up to and including this size are preloaded, larger ones stream"),
+        metadata=size_option(
+            0, "files up to and including this size are preloaded, larger ones stream"
+        ),
     )
     chunk_size: int = field(
         default=32 * 1024,
-        metadata=_size(512, "refill unit of a streamed file", 16 * 1024**2),
+        metadata=size_option(512, "refill unit of a streamed file", 16 * 1024**2),
     )
     memory_budget: int = field(
         default=64 * 1024**2,
-        metadata=_size(
+        metadata=size_option(
             0,
             "ceiling on all preloaded bytes, cached or in flight;"
             " a small file that does not fit is streamed",
@@ -165,7 +76,7 @@ class Config:
     )
     preload: Sharing = field(
         default=Sharing.SHARED,
-        metadata=_choice(
+        metadata=choice_option(
             Sharing,
             "whether one copy of a preloaded file serves all, or each request loads its own"
             " (as servers do that load entire files: to compare)",
@@ -173,96 +84,110 @@ class Config:
     )
     transfer: Transfer = field(
         default=Transfer.COPY,
-        metadata=_choice(
+        metadata=choice_option(
             Transfer, "how a streamed file is moved: through the refill buffer, or by the kernel"
         ),
     )
     send_queue: int = field(
         default=128 * 1024,
-        metadata=_size(4096, "unsent bytes the kernel may hold per connection", 1024**3),
+        metadata=size_option(4096, "unsent bytes the kernel may hold per connection", 1024**3),
     )
     revalidate: float = field(
         default=1.0,
-        metadata=_duration(0, "a cached file is checked on the disk at most this often"),
+        metadata=duration_option(0, "a cached file is checked on the disk at most this often"),
     )
     index: tuple[str, ...] = field(
         default=("index.html",),
-        metadata=_texts(
-            "NAME", "file that answers for its directory; may be repeated", _check_file_name
+        metadata=texts_option(
+            "NAME", "file that answers for its directory; may be repeated", check_file_name
         ),
     )
     cache_control: str = field(
         default="public, max-age=3600",
-        metadata=_text("VALUE", "Cache-Control of every file", _check_field_value),
+        metadata=text_option("VALUE", "Cache-Control of every file", check_field_value),
     )
     symlinks: Symlinks = field(
         default=Symlinks.INSIDE,
-        metadata=_choice(
+        metadata=choice_option(
             Symlinks, "symbolic links to follow: those that stay beneath ROOT, none, or all"
         ),
     )
     hidden: bool = field(
         default=False,
-        metadata=_switch("whether names with a leading dot are served; /.well-known/ always is"),
+        metadata=switch_option(
+            "whether names with a leading dot are served; /.well-known/ always is"
+        ),
     )
     idle_timeout: float = field(
-        default=60.0, metadata=_duration(0.01, "a connection may wait this long for a request")
+        default=60.0,
+        metadata=duration_option(0.01, "a connection may wait this long for a request"),
     )
     head_timeout: float = field(
-        default=10.0, metadata=_duration(0.01, "a request head must be whole after this long")
+        default=10.0, metadata=duration_option(0.01, "a request head must be whole after this long")
     )
     send_timeout: float = field(
         default=30.0,
-        metadata=_duration(0.01, "a client must take something of its response this often"),
+        metadata=duration_option(0.01, "a client must take something of its response this often"),
     )
     linger_timeout: float = field(
         default=2.0,
-        metadata=_duration(0.01, "a closed connection waits this long for the client's close"),
+        metadata=duration_option(
+            0.01, "a closed connection waits this long for the client's close"
+        ),
     )
     shutdown_timeout: float = field(
-        default=30.0, metadata=_duration(0, "downloads may finish for this long after a signal")
+        default=30.0,
+        metadata=duration_option(0, "downloads may finish for this long after a signal"),
     )
     max_head_size: int = field(
-        default=16 * 1024, metadata=_size(256, "largest request head", 1024**2)
+        default=16 * 1024, metadata=size_option(256, "largest request head", 1024**2)
     )
     max_connections: int = field(
         default=0,
-        metadata=_whole(0, None, "connections at once; 0: as many as there are descriptors for"),
+        metadata=whole_option(
+            0, None, "connections at once; 0: as many as there are descriptors for"
+        ),
     )
     max_connections_per_ip: int = field(
         default=0,
-        metadata=_whole(
+        metadata=whole_option(
             0, None, "connections from one IPv4 address or IPv6 /64, others get 503; 0: any number"
         ),
     )
     min_rate: int = field(
         default=0,
-        metadata=_size(0, "bytes per second a download must take on average; 0: any progress"),
+        metadata=size_option(
+            0, "bytes per second a download must take on average; 0: any progress"
+        ),
     )
     min_rate_grace: float = field(
-        default=10.0, metadata=_duration(0.01, "time over which the rate is averaged")
+        default=10.0, metadata=duration_option(0.01, "time over which the rate is averaged")
     )
     memory_limit: int = field(
         default=0,
-        metadata=_size(
+        metadata=size_option(
             0,
             "bound on the process's memory: preload less and accept fewer to stay beneath;"
             " 0: half of the cgroup's limit if there is one",
         ),
     )
-    user: str = field(default="", metadata=_text("NAME", "user to become after binding", _name))
-    group: str = field(default="", metadata=_text("NAME", "group to become after binding", _name))
+    user: str = field(
+        default="", metadata=text_option("NAME", "user to become after binding", check_name)
+    )
+    group: str = field(
+        default="", metadata=text_option("NAME", "group to become after binding", check_name)
+    )
     access_log: str = field(
         default="auto",
-        metadata=_text(
+        metadata=text_option(
             "PATH",
             "where responses are logged: a file, - for the standard output, or off;"
             " auto: - when that is a terminal",
-            _anything,
+            check_not_empty,
         ),
     )
     log_format: LogFormat = field(
-        default=LogFormat.COMBINED, metadata=_choice(LogFormat, "how responses are logged")
+        default=LogFormat.COMBINED, metadata=choice_option(LogFormat, "how responses are logged")
     )
 
     def __post_init__(self) -> None:

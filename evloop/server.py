@@ -1,11 +1,8 @@
 """One process's server: the parts put together, started, and brought to its end."""
 
-import errno
 import logging
 import os
-import resource
 import signal
-import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -15,10 +12,10 @@ from math import inf
 
 from evloop.clock import Clock
 from evloop.config import Config, Transfer
+from evloop.environment import ServerError, connection_limit, listen, open_root, open_sink
 from evloop.files.body import FileBody
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
-from evloop.files.root import Root
 from evloop.http.context import Context, Limits
 from evloop.http.exchange import End
 from evloop.http.memo import Memo
@@ -27,26 +24,14 @@ from evloop.net.admission import Admission
 from evloop.net.connection import Connection
 from evloop.net.listener import Listener
 from evloop.net.reactor import Reactor, Waker
-from evloop.net.transport import listening_socket
 from evloop.observe.accesslog import AccessLog
 from evloop.observe.observer import Observer
-from evloop.observe.sink import Sink
 from evloop.observe.snapshot import Snapshot
 from evloop.site import Site, SiteSettings
 
-BACKLOG = 4096
-# Descriptors that are neither connections nor their files: the standard streams, the log,
-# the poller, the listeners, a look-up under way.
-_RESERVED_DESCRIPTORS = 32
-_DESCRIPTORS_PER_CONNECTION = 2  # the socket, and the file of a download
 _SWEEP_INTERVAL = 5.0
-_NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 _log = logging.getLogger("evloop")
-
-
-class ServerError(Exception):
-    """The environment does not let the server start. The text names option and value."""
 
 
 class Phase(Enum):
@@ -85,10 +70,10 @@ class Server:
         """
         config = self.config
         plan = plan_memory(config, process_size(), connection_limit(), cgroup_limit())
-        root = _open_root(config)
+        root = open_root(config)
         try:
-            sink = _open_sink(config)
-            sockets = _listen(config)
+            sink = open_sink(config)
+            sockets = listen(config)
         except ServerError:
             root.close()
             raise
@@ -292,14 +277,6 @@ class Server:
         )
 
 
-def connection_limit() -> int:
-    """Return how many connections the limit on descriptors has room for, files included."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        soft = 1024 * 1024
-    return max(1, (soft - _RESERVED_DESCRIPTORS) // _DESCRIPTORS_PER_CONNECTION)
-
-
 def _ignore(number: int, frame: object) -> None:
     """The signal's number is in the wake-up descriptor already."""
 
@@ -308,60 +285,3 @@ def _url_host(host: str) -> str:
     if host in {"0.0.0.0", "::"}:
         return "localhost"
     return f"[{host}]" if ":" in host else host
-
-
-def _open_root(config: Config) -> Root:
-    try:
-        return Root(config.root, config.symlinks)
-    except OSError as error:
-        raise ServerError(f"ROOT {config.root}: {error.strerror}") from error
-
-
-def _open_sink(config: Config) -> Sink | None:
-    where = config.access_log
-    if where == "auto":
-        where = "-" if os.isatty(1) else "off"
-    if where == "off":
-        return None
-    try:
-        return Sink(None if where == "-" else where)
-    except OSError as error:
-        raise ServerError(f"--access-log {where}: {error.strerror}") from error
-
-
-def _listen(config: Config) -> list[socket.socket]:
-    """Return a listening socket for each host, all on one port."""
-    sockets: list[socket.socket] = []
-    port = config.port
-    try:
-        for host in config.host:
-            address = _resolve(host)
-            try:
-                sock = listening_socket(address, port, BACKLOG, config.send_queue)
-            except OSError as error:
-                if error.errno in _NO_SUCH_FAMILY and config.host == Config().host and sockets:
-                    continue  # a machine without IPv6 still has a loopback
-                raise ServerError(_listen_trouble(host, port, error)) from error
-            sockets.append(sock)
-            port = sock.getsockname()[1]
-    except ServerError:
-        for sock in sockets:
-            sock.close()
-        raise
-    return sockets
-
-
-def _resolve(host: str) -> str:
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise ServerError(f"--host {host}: {error.strerror}") from error
-    return str(found[0][4][0])
-
-
-def _listen_trouble(host: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"--port {port}: in use on {host} already; choose another, or 0 for a free one"
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return f"--port {port}: no permission to listen there; choose one above 1023"
-    return f"--host {host}: can't listen on port {port}: {error.strerror}"

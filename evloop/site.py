@@ -6,18 +6,15 @@ A response is planned in the order of the failures: method (405), look-up (404, 
 
 import errno
 import os
-from functools import lru_cache
 from typing import NamedTuple
 
-from evloop import __version__
 from evloop.clock import Clock
 from evloop.files.body import FileBody, PartsBody, SendfileBody
 from evloop.files.cache import Cache, Found
 from evloop.files.content import BytesBody
-from evloop.files.entry import Entry, has_frozen_mtime
+from evloop.files.entry import Entry
 from evloop.files.reader import Reader
 from evloop.http.conditional import CONDITIONAL_FIELDS, Validators, Verdict, evaluate, range_applies
-from evloop.http.dates import format_date
 from evloop.http.error_page import error_page
 from evloop.http.fields import accepts_html
 from evloop.http.ranges import (
@@ -30,21 +27,17 @@ from evloop.http.ranges import (
 from evloop.http.request import Request, RequestError
 from evloop.http.response import NEVER, Field, Response, render_head
 from evloop.http.states import State
-from evloop.http.target import Target, directory_location, parse_target
+from evloop.http.target import directory_location, parse_target
+from evloop.response_fields import ALLOW, NOSNIFF, RETRY_AFTER, ResponseFields, connection_fields
+from evloop.routes import Route, index_paths, router
 
-_ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
-_SERVER = (b"Server", b"evloop/" + __version__.encode())
-_NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
 _SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
-_WELL_KNOWN = b".well-known"  # RFC 8615
+# After these the client may not mean what it seems to say: the connection is not used again.
+_CLOSING = frozenset({400, 408, 414, 431, 505})
 
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _BROKEN = frozenset({errno.EIO, errno.ESTALE, errno.EUCLEAN, errno.ETIMEDOUT})
-_RETRY_AFTER = (b"Retry-After", b"1")
-# Routes of longer targets are worked out each time, so that the memo of them stays small.
-_MAX_ROUTE_SIZE = 256
-_MAX_ROUTES = 2048
 
 
 class SiteSettings(NamedTuple):
@@ -56,13 +49,6 @@ class SiteSettings(NamedTuple):
     """Whether names that begin with a dot are served."""
     sendfile: bool = False
     """Whether the kernel moves the bytes of streamed files."""
-
-
-class _Route(NamedTuple):
-    """A target, and the paths beneath the root at which its file may be."""
-
-    target: Target
-    paths: tuple[bytes, ...]
 
 
 class Site:
@@ -77,7 +63,8 @@ class Site:
         self._clock = clock
         self._settings = settings
         self._file_body = SendfileBody if settings.sendfile else FileBody
-        self._remembered_route = lru_cache(_MAX_ROUTES)(self._route)
+        self._route = router(settings.index_names, hidden=settings.hidden)
+        self._fields = ResponseFields(clock, settings.cache_control)
         self.draining = False
 
     def respond(self, request: Request, now: float) -> Response | None:
@@ -88,9 +75,7 @@ class Site:
         self._clock.refresh(now)
         if request.method not in {b"GET", b"HEAD"}:
             return self._respond_without_file(request)
-        target = request.target
-        find_route = self._remembered_route if len(target) <= _MAX_ROUTE_SIZE else self._route
-        route = find_route(target)
+        route = self._route(request.target)
         try:
             return self._serve(request, route, now)
         except IsADirectoryError:
@@ -103,15 +88,17 @@ class Site:
         self._clock.refresh(now)
         html = request is not None and accepts_html(request.fields.get(b"accept"))
         page_type, page = error_page(error.status, html=html)
-        after = State.LINGERING if request is None else self._after(request)
+        after = State.LINGERING
+        if request is not None and error.status not in _CLOSING:
+            after = self._after(request)
         fields = [
-            *self._general_fields(),
+            *self._fields.general(),
             (b"Content-Type", page_type),
             (b"Content-Length", b"%d" % len(page)),
             (b"Cache-Control", b"no-store"),
-            _NOSNIFF,
+            NOSNIFF,
             *error.fields,
-            *_connection_fields(request, after),
+            *connection_fields(request, after),
         ]
         head = render_head(error.status, fields)
         if request is not None and request.method == b"HEAD":
@@ -119,19 +106,6 @@ class Site:
         return Response(error.status, head, after, page=page)
 
     # Look-up
-
-    def _route(self, target_bytes: bytes) -> _Route:
-        target = parse_target(target_bytes)
-        path = target.path
-        paths: tuple[bytes, ...] = (path,)
-        if target.is_directory:
-            prefix = path + b"/" if path else b""
-            paths = tuple(prefix + index for index in self._settings.index_names)
-        if not self._settings.hidden:
-            paths = tuple(path for path in paths if not _is_hidden(path))
-        if not paths:
-            raise RequestError(404, "a hidden name")
-        return _Route(target, paths)
 
     def _find(self, paths: tuple[bytes, ...], now: float) -> Found | None:
         for path in paths[:-1]:
@@ -141,7 +115,7 @@ class Site:
                 continue
         return self._cache.find(paths[-1], now)
 
-    def _redirect(self, request: Request, route: _Route) -> Response:
+    def _redirect(self, request: Request, route: Route) -> Response:
         """Send the client of a directory to the address with the slash, if that has a page."""
         target = route.target
         if target.is_directory or not self._has_index(target.path):
@@ -149,19 +123,19 @@ class Site:
         page_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
         after = self._after(request)
         fields = [
-            *self._general_fields(),
+            *self._fields.general(),
             (b"Location", directory_location(target)),
             (b"Content-Type", page_type),
             (b"Content-Length", b"%d" % len(page)),
             (b"Cache-Control", self._settings.cache_control),
-            *_connection_fields(request, after),
+            *connection_fields(request, after),
         ]
         page = b"" if request.method == b"HEAD" else page
         return Response(308, render_head(308, fields), after, page=page)
 
     # Planning
 
-    def _serve(self, request: Request, route: _Route, now: float) -> Response | None:
+    def _serve(self, request: Request, route: Route, now: float) -> Response | None:
         found = self._find(route.paths, now)
         if found is None:
             return None
@@ -194,7 +168,7 @@ class Site:
         prepared = entry.prepared
         if not isinstance(prepared, Response) or now >= prepared.fresh_until:
             fields = [
-                *self._representation_fields(entry),
+                *self._fields.representation(entry),
                 (b"Content-Length", b"%d" % entry.size),
             ]
             prepared = entry.prepared = Response(
@@ -203,19 +177,20 @@ class Site:
                 State.IDLE,
                 content=entry.content,
                 fresh_until=self._fresh_until(entry),
+                prepared=True,
             )
         return prepared
 
     def _plan(self, request: Request, entry: Entry, source: FileBody | BytesBody) -> Response:
         """Return the response of *entry*; *source* is its whole body, to be used or not."""
         after = self._after(request)
-        connection = _connection_fields(request, after)
+        connection = connection_fields(request, after)
         verdict, ranges = self._judge(request, entry)
         fresh_until = self._fresh_until(entry)
         if verdict is Verdict.NOT_MODIFIED:
-            fields = [*self._caching_fields(entry), *connection]
+            fields = [*self._fields.caching(entry), *connection]
             return Response(304, render_head(304, fields), after, fresh_until=fresh_until)
-        fields = self._representation_fields(entry)
+        fields = self._fields.representation(entry)
         if ranges is not None:
             return self._partial(entry, source, ranges, [*fields, *connection], after)
         fields += [(b"Content-Length", b"%d" % entry.size), *connection]
@@ -231,7 +206,7 @@ class Site:
         fields, seconds = request.fields, self._clock.seconds
         if _SPECIAL_FIELDS.isdisjoint(fields):
             return Verdict.PROCEED, None
-        validators = Validators(entry.etag, self._last_modified(entry))
+        validators = Validators(entry.etag, self._fields.last_modified(entry))
         verdict = evaluate(fields, validators, seconds)
         if verdict is Verdict.FAILED:
             raise RequestError(412, "a precondition failed")
@@ -286,43 +261,14 @@ class Site:
 
     def _respond_without_file(self, request: Request) -> Response:
         if request.method != b"OPTIONS":
-            raise RequestError(405, "method not allowed", (_ALLOW,))
+            raise RequestError(405, "method not allowed", (ALLOW,))
         if request.target != b"*":
             parse_target(request.target)
         after = self._after(request)
-        fields = [*self._general_fields(), _ALLOW, *_connection_fields(request, after)]
+        fields = [*self._fields.general(), ALLOW, *connection_fields(request, after)]
         return Response(204, render_head(204, fields), after)
 
-    # Fields
-
-    def _general_fields(self) -> list[Field]:
-        return [_SERVER, (b"Date", self._clock.date)]
-
-    def _caching_fields(self, entry: Entry) -> list[Field]:
-        """What a 304 needs (RFC 9110 section 15.4.5), and every 200 and 206 too."""
-        return [
-            *self._general_fields(),
-            (b"ETag", entry.etag),
-            (b"Cache-Control", self._settings.cache_control),
-        ]
-
-    def _representation_fields(self, entry: Entry) -> list[Field]:
-        fields = [
-            *self._caching_fields(entry),
-            (b"Content-Type", entry.media_type),
-            (b"Accept-Ranges", b"bytes"),
-            _NOSNIFF,
-        ]
-        last_modified = self._last_modified(entry)
-        if last_modified is not None:
-            fields.append((b"Last-Modified", format_date(last_modified)))
-        return fields
-
-    def _last_modified(self, entry: Entry) -> int | None:
-        """Return the time of modification, None where it means nothing or is yet to come."""
-        if has_frozen_mtime(entry.mtime) or not 0 < entry.mtime <= self._clock.seconds:
-            return None
-        return entry.mtime
+    # Time and state
 
     def _fresh_until(self, entry: Entry) -> float:
         if self.draining:
@@ -336,24 +282,7 @@ class Site:
         return State.IDLE if request.keep_alive else State.CLOSED
 
     def _has_index(self, path: bytes) -> bool:
-        prefix = path + b"/" if path else b""
-        return any(self._cache.is_file(prefix + index) for index in self._settings.index_names)
-
-
-def _connection_fields(request: Request | None, after: State) -> tuple[Field, ...]:
-    if after is not State.IDLE:
-        return ((b"Connection", b"close"),)
-    if request is not None and not request.is_http_11:
-        return ((b"Connection", b"keep-alive"),)
-    return ()
-
-
-def _is_hidden(path: bytes) -> bool:
-    """Whether a name in *path* begins with a dot, but for the first being `.well-known`."""
-    first, *others = path.split(b"/")
-    return (first.startswith(b".") and first != _WELL_KNOWN) or any(
-        name.startswith(b".") for name in others
-    )
+        return any(map(self._cache.is_file, index_paths(path, self._settings.index_names)))
 
 
 def _refusal(error: OSError) -> RequestError:
@@ -361,7 +290,7 @@ def _refusal(error: OSError) -> RequestError:
     if error.errno in _FORBIDDEN:
         return RequestError(403, str(error))
     if error.errno in _EXHAUSTED:
-        return RequestError(503, str(error), (_RETRY_AFTER,))
+        return RequestError(503, str(error), (RETRY_AFTER,))
     if error.errno in _BROKEN:
         return RequestError(500, str(error))
     return RequestError(404, str(error))

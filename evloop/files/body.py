@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from evloop.files.content import BytesBody
 from evloop.files.reader import Reader, end_of_file
+from evloop.files.root import close_descriptor
 
 WINDOW_SIZE = 256 * 1024
 """Bytes that the kernel is asked to move at once, at most."""
@@ -57,7 +58,7 @@ class FileBody:
 
     def close(self) -> None:
         if self._fd >= 0:
-            os.close(self._fd)
+            close_descriptor(self._fd)
             self._fd = -1
             self.remaining = 0
 

@@ -18,7 +18,7 @@ from evloop.files.content import Budget, Preloaded
 from evloop.files.entry import Entry, Signature, etag_of_content, etag_of_times, signature_of
 from evloop.files.preload import Preload
 from evloop.files.reader import Reader
-from evloop.files.root import Root
+from evloop.files.root import Root, close_descriptor
 
 
 class Sharing(Enum):
@@ -107,7 +107,7 @@ class Cache:
         try:
             signature = signature_of(_regular(os.fstat(fd)))
         except OSError:
-            os.close(fd)
+            close_descriptor(fd)
             raise
         return self._judge(path, fd, signature, now)
 
@@ -120,7 +120,7 @@ class Cache:
         try:
             return stat.S_ISREG(os.fstat(fd).st_mode)
         finally:
-            os.close(fd)
+            close_descriptor(fd)
 
     def fresh_until(self, entry: Entry) -> float:
         """Return when *entry* must be checked again, on the reactor's clock."""
@@ -145,7 +145,7 @@ class Cache:
         entry = self._entries.get(path)
         if entry is not None:
             if entry.signature == signature and entry.settled:
-                os.close(fd)
+                close_descriptor(fd)
                 entry.checked = now
                 self._entries[path] = self._entries.pop(path)
                 return Found(entry)

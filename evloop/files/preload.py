@@ -1,7 +1,5 @@
 """Reading a small file whole, a piece at a time, without waiting for the disk."""
 
-import os
-
 try:  # hashlib would load OpenSSL, 2 MB, for an algorithm that Python has in itself
     from _blake2 import blake2b
 except ImportError:  # another Python
@@ -9,6 +7,7 @@ except ImportError:  # another Python
 
 from evloop.files.entry import Signature
 from evloop.files.reader import MAX_TRIES, FileChangedError, Reader
+from evloop.files.root import close_descriptor
 
 PIECE_SIZE = 1024 * 1024
 """Bytes that one step reads, at most."""
@@ -95,4 +94,4 @@ class Preload:
     def close(self) -> None:
         """Close the descriptor. May be called again."""
         if self._fd >= 0:
-            os.close(self.take_fd())
+            close_descriptor(self.take_fd())

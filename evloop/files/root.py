@@ -65,7 +65,11 @@ class Root:
         self.symlinks = symlinks
         self._prefix = os.fsencode(self.path).rstrip(b"/") + b"/"
         self._fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._openat2 = _openat2_beneath(self._fd, symlinks) if openat2 else None
+        try:
+            self._openat2 = _openat2_beneath(self._fd, symlinks) if openat2 else None
+        except OSError:
+            self.close()
+            raise
 
     def open(self, path: bytes) -> int:
         """Return a new descriptor of *path*, which is relative and has no dot segments.
@@ -100,8 +104,9 @@ class Root:
             while pending:
                 name = pending.pop()
                 if name in {b"", b"."}:
-                    continue
-                if name == b"..":
+                    trail.require_directory()
+                elif name == b"..":
+                    trail.require_directory()
                     trail.climb()
                 elif not trail.descend(name):
                     links += 1
@@ -142,20 +147,25 @@ class _Trail:
                 return False
             raise
         if stat.S_ISLNK(os.fstat(fd).st_mode):
-            os.close(fd)
+            close_descriptor(fd)
             return False
         self._steps.append((fd, name))
         return True
 
+    def require_directory(self) -> None:
+        """Raise NotADirectoryError in front of a file: as for the kernel, `file/..` is nowhere."""
+        if not stat.S_ISDIR(os.fstat(self._here()).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
     def climb(self) -> None:
         if not self._steps:
             raise OSError(errno.EXDEV, "a link leaves the root")
-        os.close(self._steps.pop()[0])
+        close_descriptor(self._steps.pop()[0])
 
     def restart(self) -> None:
         """Go back to the root."""
         while self._steps:
-            os.close(self._steps.pop()[0])
+            close_descriptor(self._steps.pop()[0])
 
     close = restart
 
@@ -174,7 +184,15 @@ class _Trail:
         try:
             return os.open(name, _WALK_FLAGS, dir_fd=self._here())
         finally:
-            os.close(fd)
+            close_descriptor(fd)
+
+
+def close_descriptor(fd: int) -> None:
+    """Close *fd*, which was only read from: an error has nothing to lose, and it is closed."""
+    try:
+        os.close(fd)
+    except OSError:
+        pass
 
 
 def _openat2_beneath(root_fd: int, symlinks: Symlinks) -> Callable[[bytes], int] | None:

@@ -15,7 +15,7 @@ MAX_BYTES = 1024 * 1024
 """What all heads and responses of a memo may take, by the estimate below."""
 
 # A dict entry, the Response with its tuple, and the headers of the bytes objects.
-_ENTRY_COST = 400
+_ENTRY_COST = 600
 
 
 class Memo:
@@ -40,7 +40,7 @@ class Memo:
         if response.fresh_until <= now or len(head) > MAX_HEAD_SIZE:
             return
         # All entries grow stale within a second, so the simplest eviction will do.
-        cost = _ENTRY_COST + len(head)
+        cost = _ENTRY_COST + len(head) + len(response.head)
         if self._bytes + cost > self._max_bytes:
             self.clear()
         if head not in self._responses:

@@ -11,7 +11,7 @@ import re
 
 from evloop.http.context import Context, Pace
 from evloop.http.exchange import OVER_LIMIT, End, Exchange
-from evloop.http.request import Request, RequestError, parse_head
+from evloop.http.request import Request, RequestError, is_hopeless, parse_head
 from evloop.http.response import Body, Buffer, Response, Window
 from evloop.http.states import FINAL, State
 
@@ -20,10 +20,7 @@ _IDLE, _HEAD, _SENDING, _RESTING = State.IDLE, State.HEAD, State.SENDING, State.
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
 
 _HEAD_END = b"\r\n\r\n"
-# A head that begins otherwise, or has a line feed of its own, can't become a request any
-# more, however it goes on (RFC 9112 sections 2.2 and 3): a TLS hello, say.
-_BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]|\r\Z")
-_BARE_LF = re.compile(rb"(?<!\r)\n")
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 LINGER_SIZE = 256 * 1024
 """Bytes that are discarded, at most, while a connection lingers."""
@@ -202,8 +199,8 @@ class HttpProtocol:
 
         The first *searched* bytes are known not to end it.
         """
-        while self._received.startswith(b"\r\n"):  # RFC 9112 section 2.2
-            self._received = self._received[2:]
+        if self._received.startswith(b"\r\n"):  # RFC 9112 section 2.2
+            self._received = _EMPTY_LINES.sub(b"", self._received, count=1)
             searched = 0
         received = self._received
         end = received.find(_HEAD_END, max(0, searched - 3)) + len(_HEAD_END)
@@ -224,11 +221,19 @@ class HttpProtocol:
             return  # empty lines so far, and the deadline stays where the first has set it
         if len(received) > self._context.limits.max_head_size:
             self._refuse_size(now)
-        elif not _BEGINNING.match(received) or _BARE_LF.search(received, searched):
-            self.refuse(RequestError(400, "this is no HTTP request"), now)
+        elif is_hopeless(received, searched):
+            self._refuse_hopeless(now)
+
+    def _refuse_hopeless(self, now: float) -> None:
+        self.refuse(RequestError(400, "this is no HTTP request"), now)
 
     def _refuse_size(self, now: float) -> None:
-        line_fits = b"\r\n" in self._received[: self._context.limits.max_head_size]
+        max_head_size = self._context.limits.max_head_size
+        # However the bytes were cut, the answer is the same.
+        if is_hopeless(self._received[: max_head_size + 1]):
+            self._refuse_hopeless(now)
+            return
+        line_fits = b"\r\n" in self._received[:max_head_size]
         status, what = (431, "header fields are") if line_fits else (414, "target is")
         self.refuse(RequestError(status, f"the request's {what} too large"), now)
 

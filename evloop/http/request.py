@@ -12,6 +12,8 @@ MAX_FIELDS = 100
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VERSION = re.compile(rb" HTTP/([0-9])\.([0-9])\r\n")
+_BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]|\r\Z")
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 # RFC 9112 section 3.2: host and optional port, both possibly empty; no user information.
 _HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z._~-]+)?\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)"
@@ -67,12 +69,23 @@ class Request:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self.line_count += 1
         name = name.lower()
+        value = value.rstrip(b" \t")  # RFC 9112 section 5.1; the parser strips only the left
         fields = self.fields
-        if name in fields:
+        # A head that will be refused is not worth the copies.
+        if name in fields and self.line_count <= MAX_FIELDS:
             value = fields[name] + b", " + value
         fields[name] = value
-        self.line_count += 1
+
+
+def is_hopeless(received: bytes, searched: int = 0) -> bool:
+    """Whether *received* can't become a request any more, however it goes on: a TLS hello, say.
+
+    It begins with no token, or has a line feed of its own (RFC 9112 sections 2.2 and 3). The
+    first *searched* bytes are known to have none.
+    """
+    return not _BEGINNING.match(received) or _BARE_LF.search(received, searched) is not None
 
 
 def parse_head(head: bytes) -> Request:
@@ -126,18 +139,18 @@ def _check(request: Request) -> None:
     if b"transfer-encoding" in fields:
         request.has_body = True
     elif (length := fields.get(b"content-length")) is not None:
-        request.has_body = length.strip(b"0 \t") != b""
+        request.has_body = length.strip(b"0") != b""
 
 
 @lru_cache(maxsize=256)
 def _is_host(value: bytes) -> bool:
-    return _HOST.fullmatch(value.rstrip(b" \t")) is not None
+    return _HOST.fullmatch(value) is not None
 
 
 def _malformed(head: bytes, error: httptools.HttpParserError | None) -> RequestError:
     """Tell a version that is not spoken here from a head that is no HTTP at all."""
     line = head[: head.find(b"\r\n") + 2]
-    found = _VERSION.search(line)
+    found = None if is_hopeless(head) else _VERSION.search(line)
     if found is not None and found.groups() not in {(b"1", b"0"), (b"1", b"1")}:
         return RequestError(505, "this server speaks HTTP/1.0 and HTTP/1.1")
     return RequestError(400, f"malformed request: {error}" if error else "malformed request line")

@@ -63,7 +63,8 @@ class Response:
     `head` ends with the empty line, and the page if there is one; `head_size` is without it.
     `after` is the state that follows when all is sent: IDLE, LINGERING (the server wants to
     close) or CLOSED (the client asked for it). `fresh_until` is on the reactor's clock: until
-    then the same request head may be answered with this response again.
+    then the same request head may be answered with this response again. *prepared*: made once
+    for many requests, so that a copy of a small content next to the head pays.
     """
 
     __slots__ = (
@@ -88,6 +89,7 @@ class Response:
         content: Content | None = None,
         body: Body | None = None,
         fresh_until: float = NEVER,
+        prepared: bool = False,
     ) -> None:
         self.status = status
         self.head = head + page
@@ -102,7 +104,7 @@ class Response:
             view = content.view
             self.size += len(view)
             # One buffer is cheaper to send than two as long as the copy is small.
-            joined = len(view) <= JOINED_SIZE
+            joined = prepared and len(view) <= JOINED_SIZE
             self.buffers = (head + view,) if joined else (head, view)
 
     def rest(self, sent: int) -> tuple[bytes, Body | None]:
@@ -117,7 +119,7 @@ class Response:
 
 
 JOINED_SIZE = 8 * 1024
-"""Up to this size head and content leave in one buffer."""
+"""Up to this size, in bytes, head and content of a prepared response leave in one buffer."""
 
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 

@@ -16,8 +16,10 @@ from evloop.net.transport import reset_on_close
 _IDLE, _HEAD, _SENDING, _RESTING = State.IDLE, State.HEAD, State.SENDING, State.RESTING
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
 
-BURST = 8
-"""Sends in one turn, at most: a fast client leaves the others their share."""
+BURST_SENDS = 8
+"""Sends in one turn, at most: a client that pipelines leaves the others their share."""
+BURST_SIZE = 256 * 1024
+"""Bytes in one turn, at most but for the last send: a fast download leaves them theirs."""
 
 _log = logging.getLogger("evloop")
 
@@ -117,7 +119,8 @@ class Connection:
     def _transmit(self, now: float) -> None:
         """Send what the protocol has and the socket takes, a bounded number of times."""
         protocol, sock = self.protocol, self._socket
-        for _ in range(BURST):
+        room = BURST_SIZE
+        for _ in range(BURST_SENDS):
             outgoing = protocol.outgoing(now)
             try:
                 if not isinstance(outgoing, tuple):
@@ -138,7 +141,8 @@ class Connection:
                 protocol.abort(end, now, str(error))
                 return
             protocol.sent(sent, now)
-            if sent < offered or protocol.state is not _SENDING:
+            room -= sent
+            if sent < offered or protocol.state is not _SENDING or room <= 0:
                 return
 
     def _settle(self, before: State, now: float) -> None:

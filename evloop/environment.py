@@ -1,0 +1,89 @@
+"""What a server needs of its environment: a directory, a log, addresses, descriptors."""
+
+import errno
+import os
+import resource
+import socket
+
+from evloop.config import Config
+from evloop.files.root import Root
+from evloop.net.transport import listening_socket
+from evloop.observe.sink import Sink
+
+BACKLOG = 4096
+# Descriptors that are neither connections nor their files: the standard streams, the log,
+# the poller, the listeners, a look-up under way.
+_RESERVED_DESCRIPTORS = 32
+_DESCRIPTORS_PER_CONNECTION = 2  # the socket, and the file of a download
+_NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+
+
+class ServerError(Exception):
+    """The environment does not let the server start. The text names option and value."""
+
+
+def connection_limit() -> int:
+    """Return how many connections the limit on descriptors has room for, files included."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        soft = 1024 * 1024
+    return max(1, (soft - _RESERVED_DESCRIPTORS) // _DESCRIPTORS_PER_CONNECTION)
+
+
+def open_root(config: Config) -> Root:
+    """Open the directory that is served, or raise ServerError."""
+    try:
+        return Root(config.root, config.symlinks)
+    except OSError as error:
+        raise ServerError(f"ROOT {config.root}: {error.strerror}") from error
+
+
+def open_sink(config: Config) -> Sink | None:
+    """Open the access log, None when there is to be none; or raise ServerError."""
+    where = config.access_log
+    if where == "auto":
+        where = "-" if os.isatty(1) else "off"
+    if where == "off":
+        return None
+    try:
+        return Sink(None if where == "-" else where)
+    except OSError as error:
+        raise ServerError(f"--access-log {where}: {error.strerror}") from error
+
+
+def listen(config: Config) -> list[socket.socket]:
+    """Return a listening socket for each host, all on one port; or raise ServerError."""
+    sockets: list[socket.socket] = []
+    port = config.port
+    try:
+        for host in config.host:
+            address = _resolve(host)
+            try:
+                sock = listening_socket(address, port, BACKLOG, config.send_queue)
+            except OSError as error:
+                if error.errno in _NO_SUCH_FAMILY and config.host == Config().host and sockets:
+                    continue  # a machine without IPv6 still has a loopback
+                raise ServerError(_listen_trouble(host, port, error)) from error
+            sockets.append(sock)
+            port = sock.getsockname()[1]
+    except ServerError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _resolve(host: str) -> str:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ServerError(f"--host {host}: {error.strerror}") from error
+    return str(found[0][4][0])
+
+
+def _listen_trouble(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"--port {port}: in use on {host} already; choose another, or 0 for a free one"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"--port {port}: no permission to listen there; choose one above 1023"
+    return f"--host {host}: can't listen on port {port}: {error.strerror}"
