@@ -6,6 +6,7 @@ import os
 import resource
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from evloop import __version__
 from evloop.config import (
@@ -49,14 +50,24 @@ def _config(given: argparse.Namespace) -> Config:
     return read_config(given.root, texts, os.environ)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"evloop: {message} (try {self.prog} --help)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="evloop", description="A static file server whose memory stays constant."
+    parser = _Parser(
+        prog="evloop",
+        description="A static file server whose memory stays constant.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"evloop {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     serve = commands.add_parser(
         "serve",
+        allow_abbrev=False,
         help="serve the files of a directory",
         description="Serve the files beneath ROOT until SIGINT or SIGTERM.",
         epilog="Each option is also read from the environment: --port from EVLOOP_PORT."

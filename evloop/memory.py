@@ -10,8 +10,10 @@ import os
 from typing import NamedTuple
 
 from evloop.config import Config, ConfigError
+from evloop.files.cache import DIGESTS_SIZE
 from evloop.http.memo import MAX_BYTES as MEMO_SIZE
 from evloop.observe.sink import MAX_PENDING as LOG_SIZE
+from evloop.routes import ROUTES_SIZE
 from evloop.units import format_size
 
 CONNECTION_SIZE = 1024
@@ -26,7 +28,7 @@ class MemoryPlan(NamedTuple):
     """What the process may come to take, in bytes, and the two settings that see to it."""
 
     base: int
-    """At the start, plus the memo and the log lines that may wait."""
+    """At the start, plus what is remembered of requests and the log lines that may wait."""
     memory_budget: int
     connections: int
     connection_size: int
@@ -49,7 +51,7 @@ def plan_memory(
     Raises ConfigError when the limit leaves no room to serve.
     """
     wanted = MemoryPlan(
-        start_size + MEMO_SIZE + LOG_SIZE,
+        start_size + MEMO_SIZE + ROUTES_SIZE + DIGESTS_SIZE + LOG_SIZE,
         config.memory_budget,
         min(config.max_connections or connections, connections),
         CONNECTION_SIZE + config.max_head_size,

@@ -2,22 +2,19 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
 from evloop.http.request import RequestError
-from evloop.http.target import Target, parse_target
+from evloop.http.target import parse_target
 
 _WELL_KNOWN = b".well-known"  # RFC 8615
 # Routes of longer targets are worked out each time, so that the memo of them stays small.
 _MAX_TARGET_SIZE = 256
 _MAX_ROUTES = 2048
+ROUTES_SIZE = _MAX_ROUTES * 1024
+"""Bytes that all remembered routes may come to take."""
 
-
-class Route(NamedTuple):
-    """A target, and the paths at which its file may be, the first one first."""
-
-    target: Target
-    paths: tuple[bytes, ...]
+Route = tuple[bytes, ...]
+"""The paths at which a target's file may be, the first one first."""
 
 
 def router(index_names: tuple[bytes, ...], *, hidden: bool) -> Callable[[bytes], Route]:
@@ -34,7 +31,7 @@ def router(index_names: tuple[bytes, ...], *, hidden: bool) -> Callable[[bytes],
             paths = tuple(path for path in paths if not is_hidden(path))
         if not paths:
             raise RequestError(404, "a hidden name")
-        return Route(target, paths)
+        return paths
 
     remembered = lru_cache(_MAX_ROUTES)(route)
     return lambda target: (remembered if len(target) <= _MAX_TARGET_SIZE else route)(target)

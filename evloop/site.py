@@ -79,7 +79,7 @@ class Site:
         try:
             return self._serve(request, route, now)
         except IsADirectoryError:
-            return self._redirect(request, route)
+            return self._redirect(request)
         except OSError as error:
             raise _refusal(error) from error
 
@@ -115,9 +115,9 @@ class Site:
                 continue
         return self._cache.find(paths[-1], now)
 
-    def _redirect(self, request: Request, route: Route) -> Response:
+    def _redirect(self, request: Request) -> Response:
         """Send the client of a directory to the address with the slash, if that has a page."""
-        target = route.target
+        target = parse_target(request.target)
         if target.is_directory or not self._has_index(target.path):
             raise RequestError(404, "a directory without an index")
         page_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
@@ -136,7 +136,7 @@ class Site:
     # Planning
 
     def _serve(self, request: Request, route: Route, now: float) -> Response | None:
-        found = self._find(route.paths, now)
+        found = self._find(route, now)
         if found is None:
             return None
         entry = found.entry

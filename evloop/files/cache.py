@@ -47,11 +47,20 @@ _SETTLED_NS = 2_000_000_000
 _ENTRY_COST = 1024
 _JOINED_COST = 8 * 1024
 # Small files that did not fit, of which only the digest is remembered.
-_MAX_DIGESTS = 4096
+_MAX_DIGESTS = 2048
+DIGESTS_SIZE = _MAX_DIGESTS * 1024
+"""Bytes that what is remembered of them may come to take."""
 # So many of the files checked longest ago are looked at to find one to evict.
 _MAX_VICTIMS = 64
 # A file on its way into memory that nobody has asked for since is given up.
 _ABANDONED = 5.0
+# So many are on their way at once; each has a descriptor, and who asked may be gone.
+_MAX_PRELOADS = 256
+# Bytes that are read into memory in one turn of the loop: to ask for a file is cheap, to
+# read and to digest it is not. Who comes later in the turn asks again.
+_TURN_SIZE = 4 * 1024 * 1024
+# What a step takes of it at least: to open a file costs as much as to read so many bytes.
+_STEP_SIZE = 64 * 1024
 
 
 class Found(NamedTuple):
@@ -82,6 +91,8 @@ class Cache:
         self._entries: dict[bytes, Entry] = {}  # preloaded; checked longest ago first
         self._digests: dict[bytes, Entry] = {}
         self._preloads: dict[bytes, Preload] = {}
+        self._turn = 0.0
+        self._turn_room = _TURN_SIZE
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -100,6 +111,10 @@ class Cache:
         entry = self._entries.get(path)
         if entry is not None and now - entry.checked < self._settings.revalidate:
             return Found(entry)
+        if now != self._turn:
+            self._turn, self._turn_room = now, _TURN_SIZE
+        elif self._turn_room <= 0:
+            return None
         preload = self._preloads.get(path)
         if preload is not None:
             return self._go_on(path, preload, now)
@@ -119,6 +134,8 @@ class Cache:
             return False
         try:
             return stat.S_ISREG(os.fstat(fd).st_mode)
+        except OSError:
+            return False
         finally:
             close_descriptor(fd)
 
@@ -155,26 +172,34 @@ class Cache:
             return Found(Entry(path, signature, etag, signature.size, checked=now), fd)
         if self._settings.sharing is Sharing.PRIVATE:
             return self._load_private(path, fd, signature, now)
-        known = self._digests.get(path)
-        if known is not None and known.signature == signature and known.settled:
-            known.checked = now
-            return Found(known, fd)
         cost = _cost(path, signature.size)
-        preload = self._preload(fd, signature, cost if self._make_room(cost) else 0, now)
+        has_room = self._make_room(cost)
+        known = self._digests.pop(path, None)
+        if not has_room and known and known.signature == signature and known.settled:
+            known.checked = now
+            self._digests[path] = known
+            return Found(known, fd)
+        preload = self._preload(fd, signature, cost if has_room else 0, now)
+        if len(self._preloads) >= _MAX_PRELOADS:
+            oldest = min(self._preloads, key=lambda path: self._preloads[path].touched)
+            self._give_up(oldest, self._preloads[oldest])
         self._preloads[path] = preload
         return self._go_on(path, preload, now)
 
     def _preload(self, fd: int, signature: Signature, cost: int, now: float) -> Preload:
         changed = max(signature.mtime_ns, signature.ctime_ns)
-        settled = self._wall_ns() - changed > _SETTLED_NS
+        # A time stamp that is yet to come is not one that the next change would get.
+        settled = abs(self._wall_ns() - changed) > _SETTLED_NS
         return Preload(fd, signature, cost, now, settled=settled)
 
     def _go_on(self, path: bytes, preload: Preload, now: float) -> Found | None:
+        done = preload.done
         try:
             whole = preload.step(self._reader, now)
         except OSError:
             self._give_up(path, preload)
             raise
+        self._turn_room -= max(preload.done - done, _STEP_SIZE)
         if not whole:
             return None
         del self._preloads[path]
@@ -220,6 +245,8 @@ class Cache:
             content = self._entries[path].content
             if content is not None and not content.is_in_flight:
                 self._evict(path)
+            else:
+                self._entries[path] = self._entries.pop(path)
         return budget.take(cost)
 
     def _evict(self, path: bytes) -> None:

@@ -45,7 +45,7 @@ class Preload:
         self.cost = cost
         self.settled = settled
         self.started = self.touched = now
-        self._view = memoryview(bytearray(self.size if cost else min(self.size, PIECE_SIZE)))
+        self._view = memoryview(bytearray(self.size if cost else 0))
         self._digest = blake2b(digest_size=_DIGEST_SIZE)
         self._offset = 0
         self._tries = 0
@@ -59,22 +59,33 @@ class Preload:
         self.touched = now
         end = min(self.size, self._offset + PIECE_SIZE)
         while self._offset < end:
-            start = self._offset if self.cost else 0
-            view = self._view[start : start + end - self._offset]
             tries = MAX_TRIES if wait else self._tries
             try:
-                count = reader.read_into(self._fd, view, self._offset, len(view), tries)
+                piece = self._read(reader, end - self._offset, tries)
             except FileChangedError:
                 self.size = end = self._offset
                 self.settled = False
                 break
-            if count is None:
+            if piece is None:
                 self._tries += 1
                 return False
-            self._digest.update(view[:count])
-            self._offset += count
+            self._digest.update(piece)
+            self._offset += len(piece)
             self._tries = 0
         return end >= self.size
+
+    def _read(self, reader: Reader, limit: int, tries: int) -> memoryview | None:
+        """Return the next bytes, which are in the shared buffer unless they are to be kept."""
+        if not self.cost:
+            return reader.read(self._fd, self._offset, limit, tries)
+        view = self._view[self._offset : self._offset + limit]
+        count = reader.read_into(self._fd, view, self._offset, limit, tries)
+        return None if count is None else view[:count]
+
+    @property
+    def done(self) -> int:
+        """Bytes that were read so far."""
+        return self._offset
 
     @property
     def view(self) -> memoryview:

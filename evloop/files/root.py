@@ -146,10 +146,10 @@ class _Trail:
             if error.errno in _IS_LINK:
                 return False
             raise
-        if stat.S_ISLNK(os.fstat(fd).st_mode):
-            close_descriptor(fd)
-            return False
         self._steps.append((fd, name))
+        if stat.S_ISLNK(os.fstat(fd).st_mode):
+            self._step_back()
+            return False
         return True
 
     def require_directory(self) -> None:
@@ -160,12 +160,15 @@ class _Trail:
     def climb(self) -> None:
         if not self._steps:
             raise OSError(errno.EXDEV, "a link leaves the root")
+        self._step_back()
+
+    def _step_back(self) -> None:
         close_descriptor(self._steps.pop()[0])
 
     def restart(self) -> None:
         """Go back to the root."""
         while self._steps:
-            close_descriptor(self._steps.pop()[0])
+            self._step_back()
 
     close = restart
 

@@ -31,10 +31,10 @@ class Pace:
 
     __slots__ = ("_bytes", "_limits", "_since")
 
-    def __init__(self, limits: Limits, now: float) -> None:
+    def __init__(self, limits: Limits, now: float, count: int = 0) -> None:
         self._limits = limits
         self._since = now
-        self._bytes = 0
+        self._bytes = count
 
     def is_too_slow(self, count: int, now: float) -> bool:
         """Take note of *count* bytes; return whether a window ended below the rate."""
@@ -80,6 +80,9 @@ class Context:
             State.LINGERING: limits.linger_timeout,
         }
 
-    def new_pace(self, now: float) -> Pace | None:
-        """Return what watches the rate of one response; None when no rate is asked for."""
-        return Pace(self.limits, now) if self.limits.min_rate else None
+    def new_pace(self, now: float, count: int = 0) -> Pace | None:
+        """Return what watches the rate of one response; None when no rate is asked for.
+
+        *count*: bytes that were taken before.
+        """
+        return Pace(self.limits, now, count) if self.limits.min_rate else None

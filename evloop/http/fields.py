@@ -6,6 +6,8 @@ import re
 _ENTITY_TAG = re.compile(rb'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _WEAK_PREFIX = b"W/"
 _ZERO_WEIGHT = re.compile(rb"q=0(?:\.0{0,3})?")
+# Browsers send less; a list without end is a way to keep a server busy.
+_MAX_ACCEPT_SIZE = 1024
 
 
 def tokens(value: bytes) -> frozenset[bytes]:
@@ -39,7 +41,7 @@ def accepts_html(accept: bytes | None) -> bool:
     """
     if accept is None:
         return False
-    for item in accept.lower().split(b","):
+    for item in accept[:_MAX_ACCEPT_SIZE].lower().split(b","):
         media_type, *parameters = (part.strip(b" \t") for part in item.split(b";"))
         if media_type in {b"text/html", b"application/xhtml+xml", b"text/*"}:
             return not any(_ZERO_WEIGHT.fullmatch(parameter) for parameter in parameters)

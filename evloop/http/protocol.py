@@ -42,7 +42,6 @@ class HttpProtocol:
         "_head",
         "_pace",
         "_received",
-        "_request",
         "_whole",
         "peer",
         "since",
@@ -55,7 +54,6 @@ class HttpProtocol:
         self.state = _IDLE
         self.since = now
         self._received = b""  # what has come and is not answered yet
-        self._request: Request | None = None  # being planned while its file is not at hand
         self._whole: Response | None = None  # in memory, and nothing of it sent so far
         self._head = b""  # what is left of a response head; of a request's while it is planned
         self._body: Body | None = None  # what is left of a response body
@@ -127,6 +125,8 @@ class HttpProtocol:
             self._whole = None
             if count < whole.size:
                 self._head, self._body = whole.rest(count)
+                if self._body is not None:
+                    self._pace = self._context.new_pace(now, count)
                 return
         elif not self._pay(count):
             if self._pace is not None and self._pace.is_too_slow(count, now):
@@ -257,7 +257,7 @@ class HttpProtocol:
             self._refuse(error, request, head, now)
             return
         if response is None:
-            self._request = request
+            # Parsed again when its turn comes: the fields would take more than the head itself.
             self._head = head
             self._rest(now)
             return
@@ -331,10 +331,9 @@ class HttpProtocol:
     def _resume(self, now: float) -> None:
         self.state = _SENDING
         self.since = now
-        request = self._request
-        if request is not None:
-            head, self._head, self._request = self._head, b"", None
-            self._plan(request, head, now)
+        if self._body is None:
+            head, self._head = self._head, b""
+            self._answer(head, now)
 
     # Ends
 
@@ -351,6 +350,6 @@ class HttpProtocol:
     def _close(self, final: State) -> None:
         if self._body is not None:
             self._body.close()
-        self._body = self._whole = self._request = self._pace = None
+        self._body = self._whole = self._pace = None
         self._received = self._head = b""
         self.state = final

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 MAX_PARTS = 16
 """More parts than this after merging are answered with the whole representation."""
+MAX_SPECS = 256
+"""A field with more members than this, empty ones too, is not even read."""
 
 _UNIT = b"bytes="
 # Whitespace around the commas is allowed, empty members are ignored (section 5.6.1).
@@ -26,11 +28,11 @@ def parse_ranges(value: bytes, size: int) -> tuple[range, ...] | None:
 
     Overlapping and adjacent ones are merged, otherwise the client's order stays
     (section 15.3.7.2). None means "ignore the field and send everything": the unit is
-    unknown, the syntax is wrong (section 14.2), or the parts are too many.
+    unknown, the syntax is wrong (section 14.2), or there are too many members or parts.
 
     Raises UnsatisfiableRangeError when the syntax is right but no byte matches.
     """
-    if value[: len(_UNIT)].lower() != _UNIT:
+    if value[: len(_UNIT)].lower() != _UNIT or value.count(b",") >= MAX_SPECS:
         return None
     specs = [spec.strip(b" \t") for spec in value[len(_UNIT) :].split(b",")]
     found = [_SPEC.fullmatch(spec) for spec in specs if spec]

@@ -1,7 +1,7 @@
 """One request head: parsed by httptools, then held to what RFC 9112 asks of a server."""
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
 
 import httptools
 
@@ -16,7 +16,8 @@ _BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]|\r\Z")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 # RFC 9112 section 3.2: host and optional port, both possibly empty; no user information.
 _HOST = re.compile(
-    rb"(?:\[[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z._~-]+)?\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)"
+    rb"(?:\[[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z._~-]+)?\]"
+    rb"|[A-Za-z0-9._~!$&'()*+,;=-]*(?:%[0-9A-Fa-f]{2}[A-Za-z0-9._~!$&'()*+,;=-]*)*)"
     rb"(?::[0-9]*)?"
 )
 _VERSIONS = {"1.1": (b" HTTP/1.1\r\n", True), "1.0": (b" HTTP/1.0\r\n", False)}
@@ -44,39 +45,31 @@ class Request:
     `has_body` is answered and its connection closed: nothing here reads a body.
     """
 
-    __slots__ = (
-        "fields",
-        "has_body",
-        "is_http_11",
-        "keep_alive",
-        "line_count",
-        "method",
-        "target",
-    )
+    __slots__ = ("fields", "has_body", "is_http_11", "keep_alive", "method", "target")
 
-    def __init__(self) -> None:
-        self.method = b""
-        self.target = b""
-        self.fields: dict[bytes, bytes] = {}
-        self.is_http_11 = True
-        self.keep_alive = True
+    def __init__(
+        self, method: bytes, target: bytes, fields: dict[bytes, bytes], *, is_http_11: bool
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.is_http_11 = is_http_11
+        self.keep_alive = is_http_11
         self.has_body = False
-        self.line_count = 0
 
-    # The two callbacks of httptools.
 
-    def on_url(self, url: bytes) -> None:
-        self.target += url
+class _Callbacks:
+    """What httptools calls. Methods of built-in types serve: no Python code runs per field."""
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.line_count += 1
-        name = name.lower()
-        value = value.rstrip(b" \t")  # RFC 9112 section 5.1; the parser strips only the left
-        fields = self.fields
-        # A head that will be refused is not worth the copies.
-        if name in fields and self.line_count <= MAX_FIELDS:
-            value = fields[name] + b", " + value
-        fields[name] = value
+    __slots__ = ("on_header", "on_url")
+
+    def __init__(
+        self,
+        on_url: Callable[[bytes], object],
+        on_header: Callable[[bytes, bytes], object],
+    ) -> None:
+        self.on_url = on_url
+        self.on_header = on_header
 
 
 def is_hopeless(received: bytes, searched: int = 0) -> bool:
@@ -94,8 +87,25 @@ def parse_head(head: bytes) -> Request:
     Raises RequestError: 400 malformed, 431 too many fields, 501 an unknown method,
     505 a version other than 1.0 and 1.1.
     """
-    request = Request()
-    parser = httptools.HttpRequestParser(request)
+    targets: list[bytes] = []
+    lines: dict[bytes, bytes] = {}
+    parser = _feed(head, _Callbacks(targets.append, lines.__setitem__))
+    known_version = _VERSIONS.get(parser.get_http_version())
+    if known_version is None:
+        raise _malformed(head, None)
+    ending, is_http_11 = known_version
+    method, target = parser.get_method(), targets[0]
+    # The parser forgives more than one space between the parts; a proxy in front may not.
+    if not head.startswith(b"%b %b%b" % (method, target, ending)):
+        raise RequestError(400, "malformed request line")
+    request = Request(method, target, _fields(head, lines), is_http_11=is_http_11)
+    _check(request)
+    return request
+
+
+def _feed(head: bytes, callbacks: _Callbacks) -> httptools.HttpRequestParser:
+    """Return a parser that has seen *head*; raise RequestError when it did not like it."""
+    parser = httptools.HttpRequestParser(callbacks)
     try:
         parser.feed_data(head)
     except httptools.HttpParserUpgrade:
@@ -104,18 +114,29 @@ def parse_head(head: bytes) -> Request:
         raise _unknown_method(head) from error
     except httptools.HttpParserError as error:
         raise _malformed(head, error) from error
-    request.method = parser.get_method()
-    known_version = _VERSIONS.get(parser.get_http_version())
-    if known_version is None:
-        raise _malformed(head, None)
-    ending, request.is_http_11 = known_version
-    # The parser forgives more than one space between the parts; a proxy in front may not.
-    if not head.startswith(b"%b %b%b" % (request.method, request.target, ending)):
-        raise RequestError(400, "malformed request line")
-    if request.line_count > MAX_FIELDS:
+    return parser
+
+
+def _fields(head: bytes, lines: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the fields of *head*, of which *lines* has one line of each spelling of a name."""
+    count = head.count(b"\r\n") - 2  # without the request line and the empty line
+    if count > MAX_FIELDS:
         raise RequestError(431, "too many header fields")
-    _check(request)
-    return request
+    # The parser strips only the blanks in front of a value (RFC 9112 section 5.1).
+    fields = {name.lower(): value.rstrip(b" \t") for name, value in lines.items()}
+    return fields if len(fields) == count else _joined_fields(head)
+
+
+def _joined_fields(head: bytes) -> dict[bytes, bytes]:
+    """Return the fields of a head in which names are repeated."""
+    fields: dict[bytes, bytes] = {}
+
+    def add(name: bytes, value: bytes) -> None:
+        name, value = name.lower(), value.rstrip(b" \t")
+        fields[name] = fields[name] + b", " + value if name in fields else value
+
+    _feed(head, _Callbacks(lambda target: None, add))
+    return fields
 
 
 def _check(request: Request) -> None:
@@ -125,26 +146,20 @@ def _check(request: Request) -> None:
     if host is None:
         if is_http_11:
             raise RequestError(400, "no Host field")
-    elif not _is_host(host):
+    elif not _HOST.fullmatch(host):
         # Two Host lines were joined by a comma and a space, and no host has a space.
         raise RequestError(400, "malformed or repeated Host field")
     connection = fields.get(b"connection")
-    if connection is None:
-        request.keep_alive = is_http_11
-    elif is_http_11:
-        request.keep_alive = b"close" not in tokens(connection)
-    else:
+    if connection is not None and connection != b"keep-alive":
         options = tokens(connection)
-        request.keep_alive = b"keep-alive" in options and b"close" not in options
+        persistent = is_http_11 or b"keep-alive" in options
+        request.keep_alive = persistent and b"close" not in options
+    elif connection is not None:
+        request.keep_alive = True
     if b"transfer-encoding" in fields:
         request.has_body = True
     elif (length := fields.get(b"content-length")) is not None:
         request.has_body = length.strip(b"0") != b""
-
-
-@lru_cache(maxsize=256)
-def _is_host(value: bytes) -> bool:
-    return _HOST.fullmatch(value) is not None
 
 
 def _malformed(head: bytes, error: httptools.HttpParserError | None) -> RequestError:

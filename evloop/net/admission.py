@@ -29,6 +29,16 @@ class Admission:
         """Whether no more connections may be accepted."""
         return self.count >= self.limit
 
+    def is_overrun(self, address: str) -> bool:
+        """Whether *address* has so many refusals under way that the next one gets no answer.
+
+        An answer takes a connection for a while; a flood of them would take them all.
+        """
+        if not self.per_address or self._from.get(_network(address), 0) < 2 * self.per_address:
+            return False
+        self.refused += 1
+        return True
+
     def admit(self, address: str) -> bool:
         """Count a connection from *address*; return whether it may ask for something."""
         self.count += 1

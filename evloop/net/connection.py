@@ -11,13 +11,15 @@ from evloop.http.states import State
 from evloop.net.admission import Admission
 from evloop.net.poller import BROKEN, NOTHING, READ, WRITE
 from evloop.net.timers import NO_SLOT
-from evloop.net.transport import reset_on_close
+from evloop.net.transport import close_quietly, reset_on_close
 
 _IDLE, _HEAD, _SENDING, _RESTING = State.IDLE, State.HEAD, State.SENDING, State.RESTING
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
 
 BURST_SENDS = 8
 """Sends in one turn, at most: a client that pipelines leaves the others their share."""
+CROWD = 32
+"""When more descriptors than this are ready at once, each sends but once in a turn."""
 BURST_SIZE = 256 * 1024
 """Bytes in one turn, at most but for the last send: a fast download leaves them theirs."""
 
@@ -99,9 +101,11 @@ class Connection:
             reset_on_close(sock)
         admission = self._admission
         admission.reactor.timers.forget(self)
-        admission.reactor.remove(fd)
-        sock.close()
-        admission.released(self.protocol.peer)
+        try:
+            admission.reactor.remove(fd)
+        finally:
+            close_quietly(sock)
+            admission.released(self.protocol.peer)
 
     def _receive(self, now: float) -> None:
         try:
@@ -120,7 +124,8 @@ class Connection:
         """Send what the protocol has and the socket takes, a bounded number of times."""
         protocol, sock = self.protocol, self._socket
         room = BURST_SIZE
-        for _ in range(BURST_SENDS):
+        sends = BURST_SENDS if self._admission.reactor.crowd <= CROWD else 1
+        for _ in range(sends):
             outgoing = protocol.outgoing(now)
             try:
                 if not isinstance(outgoing, tuple):
@@ -141,9 +146,12 @@ class Connection:
                 protocol.abort(end, now, str(error))
                 return
             protocol.sent(sent, now)
-            room -= sent
-            if sent < offered or protocol.state is not _SENDING or room <= 0:
+            if sent < offered or protocol.state is not _SENDING:
                 return
+            room -= sent
+            if room <= 0:
+                break
+        protocol.sent(0, now)  # what waits for its turn must count as in flight
 
     def _settle(self, before: State, now: float) -> None:
         """Bring interest and deadline in line with the state."""

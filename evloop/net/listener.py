@@ -79,10 +79,18 @@ class Listener:
             self._welcome(accepted, address[0], now)
 
     def _welcome(self, accepted: socket.socket, address: str, now: float) -> None:
+        if self._admission.is_overrun(address):
+            accepted.close()
+            return
         prepare(accepted, self._send_queue)
         protocol = HttpProtocol(self._context, address, now)
         admitted = self._admission.admit(address)
-        connection = Connection(accepted, protocol, self._admission)
+        try:
+            connection = Connection(accepted, protocol, self._admission)
+        except OSError:
+            accepted.close()
+            self._admission.released(address)
+            raise
         if not admitted:
             connection.refuse(
                 RequestError(503, "too many connections from one address", (_RETRY_AFTER,)), now

@@ -8,11 +8,17 @@ everybody else go on.
 import socket
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Protocol
 
 from evloop.net.lag import LoopLag
 from evloop.net.poller import MAX_EVENTS, READ, Poller, default_poller
 from evloop.net.timers import Timers
+
+MAX_EXPIRED = 256
+"""Deadlines that are acted on in one turn, at most: those of a flood all come at once."""
+LONGEST_WAIT = 3600.0
+"""Seconds that one turn waits, at most: pollers refuse 2^31 milliseconds and more."""
 
 
 class Handler(Protocol):
@@ -26,7 +32,10 @@ class Handler(Protocol):
 
 
 class Reactor:
-    """Descriptors and their handlers, deadlines, and one turn of the loop."""
+    """Descriptors and their handlers, deadlines, and one turn of the loop.
+
+    `crowd` is the number of descriptors that are ready in the present turn.
+    """
 
     def __init__(
         self, poller: Poller | None = None, clock: Callable[[], float] = time.monotonic
@@ -37,6 +46,7 @@ class Reactor:
         self.timers = Timers()
         self.lag = LoopLag()
         self.now = clock()
+        self.crowd = 0
 
     def add(self, fd: int, handler: Handler, interest: int) -> None:
         """Register *fd*. Its handler must remove it before closing it."""
@@ -60,8 +70,9 @@ class Reactor:
         timeout = self.timers.timeout(self.now)
         if 0 <= max_wait < timeout or timeout < 0:
             timeout = max_wait
-        events = self._poller.poll(timeout, MAX_EVENTS)
+        events = self._poller.poll(min(timeout, LONGEST_WAIT), MAX_EVENTS)
         now = self._clock()
+        self.crowd = len(events)
         handlers = self._handlers
         for fd, bits in events:
             handler = handlers.get(fd)
@@ -76,7 +87,7 @@ class Reactor:
         self.lag.note(self.now - now)
 
     def _expire(self, now: float) -> None:
-        for timed in self.timers.expire(now):
+        for timed in islice(self.timers.expire(now), MAX_EXPIRED):
             try:
                 timed.expire(now)
             except Exception as error:

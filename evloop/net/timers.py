@@ -77,22 +77,29 @@ class Timers:
         return -1.0 if due == inf else max(0.0, due - now)
 
     def expire(self, now: float) -> Iterator[Timed]:
-        """Yield what is due at *now*; whoever gets it calls its expire()."""
+        """Yield what is due at *now*; whoever gets it calls its expire().
+
+        Who stops early finds the rest at the next call.
+        """
+        # The wheel goes first: short waits come again and again, and could keep it from turning.
+        if now >= self._wheel_due:
+            yield from self._turn_wheel(now)
         heap = self._heap
         while heap and heap[0][0] <= now:
             timed = heapq.heappop(heap)[2]
             if timed.deadline <= now:
                 yield timed
-        if now >= self._wheel_due:
-            yield from self._turn_wheel(now)
 
     def _turn_wheel(self, now: float) -> Iterator[Timed]:
         current = int(now / TICK)
         for slot in sorted(slot for slot in self._slots if slot < current):
-            for timed in self._slots.pop(slot):
+            due = self._slots[slot]
+            while due:
+                timed = due.pop()
                 timed.slot = NO_SLOT
                 if timed.deadline <= now:
                     yield timed
                 else:
                     self.watch(timed)
+            del self._slots[slot]
         self._wheel_due = (min(self._slots) + 1) * TICK if self._slots else inf

@@ -53,6 +53,14 @@ def _set_options(sock: socket.socket, send_queue: int) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, send_queue)
 
 
+def close_quietly(sock: socket.socket) -> None:
+    """Close *sock*; what the system has to say about it then comes too late for everybody."""
+    try:
+        sock.close()
+    except OSError:
+        pass  # it is closed nevertheless
+
+
 def reset_on_close(sock: socket.socket) -> None:
     """Have close() send a reset, so that a short body is never taken for a whole one."""
     try:
