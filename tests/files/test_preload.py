@@ -1,0 +1,118 @@
+"""Reading a small file whole, a piece at a time."""
+
+import os
+from hashlib import blake2b
+from pathlib import Path
+
+import pytest
+
+from evloop.files.entry import signature_of
+from evloop.files.preload import PIECE_SIZE, Preload
+from evloop.files.reader import MAX_TRIES, Reader
+from tests.support.bench import write
+from tests.support.descriptors import no_leaks
+
+LENGTHS = [0, 1, 4096, PIECE_SIZE - 1, PIECE_SIZE, PIECE_SIZE + 1, 3 * PIECE_SIZE, 3_500_000]
+
+
+class HaltingReader(Reader):
+    """Has so many bytes in memory, and then nothing until it is asked *patience* times."""
+
+    def __init__(self, at_once: int, patience: int = 1) -> None:
+        super().__init__()
+        self._at_once = at_once
+        self._patience = patience
+        self.asked: list[int] = []
+
+    def read_into(
+        self, fd: int, view: memoryview, offset: int, limit: int, tries: int
+    ) -> int | None:
+        self.asked.append(tries)
+        if offset and offset % self._at_once == 0 and tries < self._patience:
+            return None
+        return super().read_into(fd, view, offset, min(limit, self._at_once), tries)
+
+
+def start(path: Path, cost: int) -> Preload:
+    fd = os.open(path, os.O_RDONLY)
+    return Preload(fd, signature_of(os.fstat(fd)), cost, 0.0, settled=True)
+
+
+def digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("cost", [0, 1])
+def test_a_file_is_read_in_bounded_steps(tmp_path: Path, length: int, cost: int) -> None:
+    data = os.urandom(length)
+    path = write(tmp_path / "file", data)
+    with no_leaks():
+        preload = start(path, cost)
+        steps = 1
+        while not preload.step(Reader(), 0.0):
+            steps += 1
+        assert steps == max(1, -(-length // PIECE_SIZE))
+        assert preload.digest == digest(data)
+        assert preload.size == length
+        if cost:
+            assert preload.view == data
+            assert preload.view.readonly
+        preload.close()
+
+
+@pytest.mark.parametrize("cost", [0, 1])
+def test_a_file_that_is_not_in_memory_is_read_as_its_pages_come(tmp_path: Path, cost: int) -> None:
+    data = os.urandom(100_000)
+    preload = start(write(tmp_path / "file", data), cost)
+    reader = HaltingReader(10_000, patience=2)
+    answers: list[bool] = []
+    while not (answers and answers[-1]):
+        answers.append(preload.step(reader, 0.0))
+    assert answers.count(False) == 2 * 9
+    assert reader.asked[:4] == [0, 0, 1, 2]  # the place is asked for again, then the next
+    assert preload.digest == digest(data)
+    preload.close()
+
+
+def test_who_waits_for_the_disk_gets_the_file_at_once(tmp_path: Path) -> None:
+    data = os.urandom(30_000)
+    preload = start(write(tmp_path / "file", data), 1)
+    assert preload.step(HaltingReader(10_000, MAX_TRIES), 0.0, wait=True)
+    assert preload.view == data
+    preload.close()
+
+
+@pytest.mark.parametrize("cost", [0, 1])
+@pytest.mark.parametrize("left", [0, 1, 5000, PIECE_SIZE])
+def test_a_file_that_shrinks_meanwhile_is_taken_as_it_is(
+    tmp_path: Path, cost: int, left: int
+) -> None:
+    data = os.urandom(2 * PIECE_SIZE)
+    path = write(tmp_path / "file", data)
+    preload = start(path, cost)
+    os.truncate(path, left)
+    while not preload.step(Reader(), 0.0):
+        pass
+    assert preload.size == left
+    assert not preload.settled
+    assert preload.digest == digest(data[:left])
+    if cost:
+        assert preload.view == data[:left]
+    preload.close()
+
+
+def test_a_step_is_remembered_as_interest(tmp_path: Path) -> None:
+    preload = start(write(tmp_path / "file", b"x" * 30_000), 1)
+    assert preload.touched == preload.started == 0.0
+    preload.step(HaltingReader(10_000), 3.0)
+    assert (preload.started, preload.touched) == (0.0, 3.0)
+    preload.close()
+
+
+def test_the_descriptor_can_be_taken_and_then_is_not_closed(tmp_path: Path) -> None:
+    preload = start(write(tmp_path / "file", b"x"), 0)
+    fd = preload.take_fd()
+    preload.close()
+    assert os.fstat(fd).st_size == 1
+    os.close(fd)

@@ -1,0 +1,105 @@
+"""Sockets with their options."""
+
+import errno
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from evloop.net.transport import listening_socket, prepare, reset_on_close
+from tests.support.descriptors import no_leaks
+
+NOTSENT_LOWAT = 25 if sys.platform == "linux" else 0x201
+QUEUE = 54321
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def listener(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
+    with no_leaks():
+        try:
+            listener = listening_socket(request.param, 0, 5, QUEUE)
+        except OSError as error:
+            if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+                pytest.skip(f"no {request.param} on this machine")
+            raise
+        yield listener
+        listener.close()
+
+
+@pytest.fixture
+def pair(listener: socket.socket) -> Iterator[tuple[socket.socket, socket.socket]]:
+    client = socket.create_connection(listener.getsockname()[:2])
+    accepted, _ = listener.accept()
+    yield accepted, client
+    accepted.close()
+    client.close()
+
+
+def option(sock: socket.socket, level: int, name: int) -> int:
+    return sock.getsockopt(level, name)
+
+
+def test_nothing_waits_for_the_listener(listener: socket.socket) -> None:
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+
+
+def test_an_accepted_socket_has_the_options(
+    listener: socket.socket, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    accepted, _ = pair
+    prepare(accepted, QUEUE)
+    assert accepted.gettimeout() == 0.0
+    assert option(accepted, socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert option(accepted, socket.IPPROTO_TCP, NOTSENT_LOWAT) == QUEUE
+
+
+def test_options_are_set_where_they_are_not_inherited(
+    listener: socket.socket,
+    pair: tuple[socket.socket, socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("evloop.net.transport._INHERITS", False)
+    accepted, _ = pair
+    prepare(accepted, QUEUE + 1)
+    assert option(accepted, socket.IPPROTO_TCP, NOTSENT_LOWAT) == QUEUE + 1
+
+
+def test_a_platform_without_the_queue_limit_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evloop.net.transport._NOTSENT_LOWAT", None)
+    listener = listening_socket("127.0.0.1", 0, 5, QUEUE)
+    assert option(listener, socket.IPPROTO_TCP, NOTSENT_LOWAT) != QUEUE
+    listener.close()
+
+
+def test_version_6_leaves_version_4_alone() -> None:
+    try:
+        six = listening_socket("::", 0, 5, QUEUE)
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    assert option(six, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    six.close()
+
+
+def test_a_port_in_use_costs_no_descriptor(listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    with no_leaks(), pytest.raises(OSError, match="in use"):
+        listening_socket(host, port, 5, QUEUE)
+
+
+def test_a_close_can_be_a_reset(pair: tuple[socket.socket, socket.socket]) -> None:
+    accepted, client = pair
+    reset_on_close(accepted)
+    linger = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+    assert struct.unpack("ii", linger) == (1, 0)
+    accepted.close()
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+
+
+def test_a_reset_of_what_is_gone_does_no_harm() -> None:
+    gone = socket.socket()
+    gone.close()
+    reset_on_close(gone)

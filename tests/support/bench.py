@@ -1,0 +1,151 @@
+"""A site over a directory, asked without a socket; its clocks are numbers."""
+
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from evloop.clock import Clock
+from evloop.files.cache import Cache, CacheSettings
+from evloop.files.reader import Reader
+from evloop.files.root import Root, Symlinks
+from evloop.http.context import REST
+from evloop.http.dates import format_date
+from evloop.http.request import Request, RequestError, parse_head
+from evloop.http.response import Body, Response
+from evloop.http.states import State
+from evloop.site import Site, SiteSettings
+from tests.support.client import parse_head as parse_response_head
+from tests.support.client import request as request_head
+
+WALL = 1_700_000_000
+"""The time of day in these tests: Tue, 14 Nov 2023 22:13:20 GMT."""
+OLD = WALL - 100_000
+"""When the files of these tests were modified, unless they say otherwise."""
+
+_MAX_STEPS = 1000
+_FAR = 1e9
+
+
+class Answer(NamedTuple):
+    """A response as a client would see it, and the state that follows it."""
+
+    status: int
+    fields: dict[str, str]
+    body: bytes
+    after: State
+
+
+def write(path: Path, data: bytes, mtime: float = OLD) -> Path:
+    """Make a file, and its directories, with a time of modification in seconds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, ns=(int(mtime * 1e9), int(mtime * 1e9)))
+    return path
+
+
+def later_ns() -> int:
+    """Return a time of day at which every file of a test has been left alone long enough."""
+    return time.time_ns() + 3600 * 1_000_000_000
+
+
+class Bench:
+    """A Site over *path*. Closes what it opens; use it as a context."""
+
+    def __init__(
+        self,
+        path: Path,
+        cache_settings: CacheSettings | None = None,
+        site_settings: SiteSettings | None = None,
+        *,
+        symlinks: Symlinks = Symlinks.INSIDE,
+        openat2: bool = True,
+    ) -> None:
+        self.root = Root(str(path), symlinks, openat2=openat2)
+        self.reader = Reader(4 * 1024)
+        self.cache = Cache(
+            self.root, self.reader, cache_settings or CacheSettings(), wall_ns=later_ns
+        )
+        self.clock = stopped_clock(WALL)
+        self.site = Site(self.cache, self.reader, self.clock, site_settings or SiteSettings())
+
+    def __enter__(self) -> "Bench":
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self.cache.close()
+        self.root.close()
+
+    def set_time(self, seconds: int) -> None:
+        """Set the time of day to *seconds* since the epoch."""
+        _set(self.clock, seconds)
+
+    def get(
+        self,
+        target: str,
+        fields: str = "",
+        *,
+        method: str = "GET",
+        version: str = "HTTP/1.1",
+        now: float = 0.0,
+    ) -> Answer:
+        """Ask for *target* as a connection would, until the file is at hand."""
+        return self.ask(request_head(target, fields, method=method, version=version), now)
+
+    def ask(self, head: bytes, now: float = 0.0) -> Answer:
+        """Return the answer to the request in *head*."""
+        request: Request | None = None
+        try:
+            request = parse_head(head)
+            response = self._respond(request, now)
+        except RequestError as error:
+            response = self.site.refuse(error, request, now)
+        return receive(response)
+
+    def _respond(self, request: Request, now: float) -> Response:
+        for turn in range(_MAX_STEPS):
+            response = self.site.respond(request, now + turn * REST)
+            if response is not None:
+                return response
+        raise AssertionError("the file never comes to hand")
+
+
+def stopped_clock(seconds: int) -> Clock:
+    """Return a clock that shows *seconds* since the epoch until it is set anew."""
+    clock = Clock()
+    _set(clock, seconds)
+    return clock
+
+
+def _set(clock: Clock, seconds: int) -> None:
+    clock.seconds = seconds
+    clock.date = format_date(seconds)
+    clock.until = _FAR
+
+
+def receive(response: Response, step: int = 1000) -> Answer:
+    """Read *response* to its end, at most *step* bytes at a time, and close it."""
+    data = bytearray().join(response.buffers)
+    body = response.body
+    if body is not None:
+        promised = body.remaining
+        data += read_body(body, step)
+        assert len(data) == len(response.head) + promised
+        body.close()
+    status, fields = parse_response_head(bytes(data[: response.head_size]))
+    return Answer(status, fields, bytes(data[response.head_size :]), response.after)
+
+
+def read_body(body: Body, step: int = 1000) -> bytes:
+    """Return the rest of *body*, paid for in steps of at most *step* bytes."""
+    data = bytearray()
+    while body.remaining:
+        piece = body.peek()
+        if piece is None:
+            continue
+        assert isinstance(piece, bytes | memoryview)
+        assert 0 < len(piece) <= body.remaining
+        taken = bytes(piece[:step])
+        body.advance(len(taken))
+        data += taken
+    return bytes(data)

@@ -1,0 +1,276 @@
+"""A whole server in one thread, in single steps: real sockets, faults on demand, a set clock."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from evloop.files.cache import Cache, CacheSettings
+from evloop.files.reader import Reader
+from evloop.files.root import Root
+from evloop.http.context import REST, Context, Limits
+from evloop.http.exchange import End
+from evloop.http.memo import Memo
+from evloop.http.protocol import HttpProtocol
+from evloop.net.admission import Admission
+from evloop.net.connection import Connection
+from evloop.net.listener import Listener
+from evloop.net.poller import default_poller
+from evloop.net.reactor import Reactor
+from evloop.net.transport import listening_socket
+from evloop.observe.observer import ExchangeLog, Observer
+from evloop.site import Site, SiteSettings
+from tests.support.bench import WALL, later_ns, stopped_clock
+from tests.support.deadline import PATIENCE
+
+CHUNK = 1024
+"""Bytes of a refill in these tests."""
+SEND_QUEUE = 64 * 1024
+"""Unsent bytes that the kernel holds for a connection."""
+_RECEIVE_BUFFER = 64 * 1024
+_PAUSE = 0.000_2
+
+
+class FaultySocket:
+    """A socket that fails when it is told to.
+
+    `faults` has, by the name of a call, what the next calls do: raise an errno, or be
+    carried out (None). `most` bytes are sent at once; a bottomless one takes everything and
+    sends nothing.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self.faults: dict[str, list[int | None]] = {}
+        self.most: int | None = None
+        self.is_bottomless = False
+        self.calls: list[str] = []
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        planned = self.faults.get(name)
+        number = planned.pop(0) if planned else None
+        if number is not None:
+            raise OSError(number, os.strerror(number))
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def recv(self, size: int) -> bytes:
+        self._call("recv")
+        return self._socket.recv(size)
+
+    def send(self, data: bytes | memoryview) -> int:
+        self._call("send")
+        return len(data) if self.is_bottomless else self._socket.send(data[: self.most])
+
+    def sendmsg(self, buffers: list[bytes | memoryview]) -> int:
+        self._call("sendmsg")
+        data = b"".join(buffers)
+        return len(data) if self.is_bottomless else self._socket.send(data[: self.most])
+
+    def shutdown(self, how: int) -> None:
+        self._call("shutdown")
+        self._socket.shutdown(how)
+
+    def setsockopt(self, *arguments: int) -> None:
+        self._call("setsockopt")
+        self._socket.setsockopt(*arguments)
+
+    def accept(self) -> tuple["FaultySocket", object]:
+        self._call("accept")
+        accepted, address = self._socket.accept()
+        return FaultySocket(accepted), address
+
+    def getsockname(self) -> object:
+        return self._socket.getsockname()
+
+    def setblocking(self, flag: bool) -> None:
+        self._socket.setblocking(flag)
+
+    def close(self) -> None:
+        self._socket.close()  # an error of close() is one of a descriptor that is closed
+        self._call("close")
+
+
+class FaultyPoller:
+    """epoll, or what there is, with `faults` as above: register, modify, unregister."""
+
+    def __init__(self) -> None:
+        self._poller = default_poller()
+        self.faults: dict[str, list[int | None]] = {}
+
+    def _call(self, name: str) -> None:
+        planned = self.faults.get(name)
+        number = planned.pop(0) if planned else None
+        if number is not None:
+            raise OSError(number, os.strerror(number))
+
+    def register(self, fd: int, interest: int, /) -> None:
+        self._call("register")
+        self._poller.register(fd, interest)
+
+    def modify(self, fd: int, interest: int, /) -> None:
+        self._call("modify")
+        self._poller.modify(fd, interest)
+
+    def unregister(self, fd: int, /) -> None:
+        self._call("unregister")
+        self._poller.unregister(fd)
+
+    def poll(self, timeout: float, max_events: int, /) -> list[tuple[int, int]]:
+        return self._poller.poll(timeout, max_events)
+
+    def close(self) -> None:
+        self._poller.close()
+
+
+class Peer:
+    """The client's end of a connection, never waiting."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.received = bytearray()
+        self.is_ended = False
+        self.is_reset = False
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def take(self) -> None:
+        """Receive all that is there."""
+        try:
+            while piece := self.socket.recv(1024 * 1024):
+                self.received += piece
+            self.is_ended = True
+        except BlockingIOError:
+            pass
+        except ConnectionResetError:
+            self.is_reset = True
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Wire:
+    """All that a server is made of but its thread. Use it as a context."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        limits: Limits | None = None,
+        cache_settings: CacheSettings | None = None,
+        log: ExchangeLog | None = None,
+        max_connections: int = 100,
+        per_address: int = 0,
+        sendfile: bool = False,
+        openat2: bool = True,
+    ) -> None:
+        self.now = 1000.0
+        self.poller = FaultyPoller()
+        self.reactor = Reactor(self.poller, lambda: self.now)
+        self.root = Root(str(root), openat2=openat2)
+        self.reader = Reader(CHUNK)
+        self.memo = Memo()
+        self.cache = Cache(
+            self.root, self.reader, cache_settings or CacheSettings(), self.memo.clear, later_ns
+        )
+        site_settings = SiteSettings(sendfile=sendfile)
+        clock = stopped_clock(WALL)
+        self.site = Site(self.cache, self.reader, clock, site_settings)
+        self.observer = Observer(log)
+        self.context = Context(self.site, self.observer, self.memo, limits or Limits())
+        self.admission = Admission(self.reactor, max_connections, per_address)
+        self._listener = listening_socket("127.0.0.1", 0, 100, SEND_QUEUE)
+        self._address = self._listener.getsockname()
+        self._peers: list[Peer] = []
+
+    def __enter__(self) -> "Wire":
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        for handler in self.reactor.handlers():
+            if isinstance(handler, Connection):
+                handler.abort(End.SHUTDOWN, self.now)
+        for peer in self._peers:
+            peer.close()
+        self._listener.close()
+        self.cache.close()
+        self.root.close()
+        self.reactor.close()
+
+    def listen(self) -> tuple[Listener, FaultySocket]:
+        """Let the reactor accept connections by itself; return who does, and its socket."""
+        faulty = FaultySocket(self._listener)
+        sock = cast(socket.socket, faulty)
+        listener = Listener(sock, self.context, self.admission, SEND_QUEUE)
+        self.admission.on_room = listener.resume
+        return listener, faulty
+
+    def call(self) -> Peer:
+        """Return the client's end of a connection that nobody has accepted yet."""
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        peer = Peer(client)
+        self._peers.append(peer)
+        client.connect(self._address)
+        client.setblocking(False)
+        return peer
+
+    def connect(self) -> tuple[Peer, FaultySocket]:
+        """Return both ends of a new connection, which the reactor knows."""
+        peer = self.call()
+        accepted, address = self._listener.accept()
+        accepted.setblocking(False)
+        faulty = FaultySocket(accepted)
+        protocol = HttpProtocol(self.context, address[0], self.now)
+        self.admission.admit(address[0])
+        Connection(cast(socket.socket, faulty), protocol, self.admission)
+        return peer, faulty
+
+    @property
+    def connections(self) -> list[Connection]:
+        return [each for each in self.reactor.handlers() if isinstance(each, Connection)]
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and what is due happen."""
+        self.now += seconds
+        self.turn()
+
+    def turn(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.reactor.turn(0.0)
+
+    def until(self, condition: Callable[[], bool], *peers: Peer) -> None:
+        """Turn, and receive, until *condition* holds; a turn takes as long as a rest does."""
+        give_up_at = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up_at:
+            before = self.observer.bytes_sent
+            self.wait(REST)
+            for peer in peers:
+                peer.take()
+            if condition():
+                return
+            if self.observer.bytes_sent == before:
+                time.sleep(_PAUSE)  # the kernel has something to do
+        raise AssertionError("it never comes to hold")
+
+    def exchange(self, peer: Peer, request: bytes) -> bytes:
+        """Send *request* and return what comes until the connection is at rest or at its end."""
+        peer.send(request)
+        self.until(lambda: self._is_answered(peer), peer)
+        answer = bytes(peer.received)
+        peer.received.clear()
+        return answer
+
+    def _is_answered(self, peer: Peer) -> bool:
+        if peer.is_ended or peer.is_reset:
+            return True
+        head, end, body = bytes(peer.received).partition(b"\r\n\r\n")
+        if not end:
+            return False
+        _, _, rest = head.lower().partition(b"content-length: ")
+        return len(body) >= int(rest.split(b"\r\n")[0] or 0)

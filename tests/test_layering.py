@@ -1,0 +1,170 @@
+"""Imports point one way: this walks them all, and fails when an arrow turns round."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import evloop
+
+PACKAGE = Path(evloop.__file__).parent
+
+# What of the package each room, or module, may import; the longest name that fits decides.
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "evloop.http": ("evloop.http",),
+    "evloop.files": ("evloop.files",),
+    "evloop.net": ("evloop.net", "evloop.http"),
+    "evloop.observe": ("evloop.observe", "evloop.http.exchange", "evloop.net.lag"),
+    "evloop.site": (
+        "evloop.http",
+        "evloop.files",
+        "evloop.clock",
+        "evloop.response_fields",
+        "evloop.routes",
+    ),
+    "evloop.response_fields": ("evloop.http", "evloop.files", "evloop.clock", "evloop"),
+    "evloop.routes": ("evloop.http",),
+    "evloop.clock": ("evloop.http.dates",),
+    "evloop.options": ("evloop.units",),
+    "evloop.units": (),
+}
+
+# Who may not touch what outside of the package.
+MAY_NOT_IMPORT: dict[str, frozenset[str]] = {
+    "evloop.http": frozenset({"socket", "selectors", "select", "ssl", "time", "signal", "os"}),
+    "evloop.files": frozenset({"socket", "selectors", "select", "ssl", "signal", "httptools"}),
+    "evloop.net": frozenset({"httptools", "mmap"}),
+}
+
+# Modules that cost megabytes or milliseconds, and that serving files does not need.
+TOO_HEAVY = ("psutil", "rich", "asyncio", "ssl", "email", "logging.handlers")
+
+
+def module_name(path: Path, package: Path) -> str:
+    parts = (package.name, *path.relative_to(package).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def imports(path: Path, package: Path) -> Iterator[str]:
+    """Yield the modules that the file at *path* names in imports, wherever in it they stand."""
+    here = module_name(path, package).split(".")
+    if path.name == "__init__.py":
+        here.append("")
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = ".".join([*here[: -node.level], *filter(None, [node.module])])
+            yield from (_imported(base, alias.name, package) for alias in node.names)
+
+
+def _imported(base: str, name: str, package: Path) -> str:
+    """Return the module that `from base import name` reads: `base.name`, if that is one."""
+    place = package.parent.joinpath(*base.split("."), name)
+    return f"{base}.{name}" if place.is_dir() or place.with_suffix(".py").is_file() else base
+
+
+def is_in(module: str, room: str) -> bool:
+    return module == room or module.startswith(room + ".")
+
+
+def violations(package: Path) -> list[str]:
+    """Return a line for each import that points the wrong way."""
+    arrows = (
+        (module_name(path, package), imported)
+        for path in sorted(package.rglob("*.py"))
+        for imported in imports(path, package)
+    )
+    return [f"{module} -> {imported}" for module, imported in arrows if is_wrong(module, imported)]
+
+
+def is_wrong(module: str, imported: str) -> bool:
+    rooms = [room for room in {*MAY_IMPORT, *MAY_NOT_IMPORT} if is_in(module, room)]
+    if not is_in(imported, "evloop"):
+        return any(imported.partition(".")[0] in MAY_NOT_IMPORT.get(room, ()) for room in rooms)
+    if is_in(imported, "evloop.cli"):
+        return module != "evloop.__main__"
+    if not rooms:
+        return False
+    # The package itself holds the version; whatever else it gives comes from the server.
+    may_import = MAY_IMPORT[max(rooms, key=len)]
+    return not any(imported == it or (it != "evloop" and is_in(imported, it)) for it in may_import)
+
+
+def test_no_arrow_points_the_wrong_way() -> None:
+    assert violations(PACKAGE) == []
+
+
+def test_every_rule_is_about_something() -> None:
+    for name in MAY_IMPORT:
+        place = PACKAGE.parent.joinpath(*name.split("."))
+        assert place.is_dir() or place.with_suffix(".py").is_file(), name
+
+
+# A module, a line that is put into it, and where the new arrow points.
+BREACHES = [
+    ("http.ranges", "import socket", "socket"),
+    ("http.ranges", "import os.path", "os.path"),
+    ("http.ranges", "from time import monotonic", "time"),
+    ("http.ranges", "import evloop.files.cache as cache", "evloop.files.cache"),
+    ("http.ranges", "from evloop.net import reactor", "evloop.net.reactor"),
+    ("http.ranges", "from ..files.body import FileBody", "evloop.files.body"),
+    ("http.ranges", "from .. import site", "evloop.site"),
+    ("http.memo", "def f():\n    import selectors", "selectors"),
+    ("http.__init__", "from ..site import Site", "evloop.site"),
+    ("http.__init__", "from evloop.observe import sink", "evloop.observe.sink"),
+    ("files.body", "from evloop.http.response import Body", "evloop.http.response"),
+    ("files.body", "from evloop.net.timers import Timers", "evloop.net.timers"),
+    ("files.body", "import httptools", "httptools"),
+    ("net.reactor", "from evloop.site import Site", "evloop.site"),
+    ("net.reactor", "from evloop.files.root import Root", "evloop.files.root"),
+    ("net.reactor", "from evloop.observe.sink import Sink", "evloop.observe.sink"),
+    ("net.reactor", "from evloop import Server", "evloop"),
+    ("observe.sink", "from evloop.http.protocol import HttpProtocol", "evloop.http.protocol"),
+    ("observe.sink", "from evloop.net.reactor import Reactor", "evloop.net.reactor"),
+    ("site", "from evloop.net.reactor import Reactor", "evloop.net.reactor"),
+    ("units", "from evloop.config import Config", "evloop.config"),
+    ("server", "from evloop.cli import main", "evloop.cli"),
+    ("server", "from evloop import cli", "evloop.cli"),
+]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    package = tmp_path_factory.mktemp("copy") / "evloop"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    return package
+
+
+@pytest.mark.parametrize(("module", "line", "imported"), BREACHES)
+def test_an_arrow_that_turns_round_is_found(
+    module: str, line: str, imported: str, copy: Path
+) -> None:
+    path = copy.joinpath(*module.split(".")).with_suffix(".py")
+    original = path.read_bytes()
+    path.write_bytes(original + b"\n" + line.encode() + b"\n")
+    found = violations(copy)
+    path.write_bytes(original)
+    assert found == [f"evloop.{module} -> {imported}".replace(".__init__", "")]
+
+
+def test_serving_needs_no_heavy_module() -> None:
+    program = "import sys; before = set(sys.modules); import evloop.server; "
+    program += "print(*set(sys.modules) - before)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    loaded = done.stdout.split()
+    assert "evloop.net.reactor" in loaded
+    assert not [name for name in loaded if any(is_in(name, heavy) for heavy in TOO_HEAVY)]

@@ -1,0 +1,136 @@
+"""Look for inputs that break a promise of the HTTP part, the path resolution or the protocol.
+
+    python tools/fuzz.py --minutes 30
+
+Any input is to be answered or refused as HTTP: never with another exception, never out of
+bounds, and never twice. A finding is saved into the corpus, so that the tests fail until it
+is dealt with, and deserves a row in a table.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fuzzing.engines import Report, has_atheris, run_atheris, run_mutations
+from fuzzing.targets import TARGETS
+
+EXIT_OK, EXIT_FINDING, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+CORPUS = Path(__file__).resolve().parent.parent / "tests" / "fuzz_corpus"
+_TRACE_LINES = 20
+ENGINES = ("auto", "atheris", "mutations")
+
+
+def read_corpus(target: str, directory: Path = CORPUS) -> list[bytes]:
+    """Return the inputs that are kept for *target*, in the order of their names."""
+    return [path.read_bytes() for path in sorted((directory / target).glob("*"))]
+
+
+def save(target: str, data: bytes, directory: Path) -> Path:
+    """Keep *data* in the corpus and return where it is."""
+    place = directory / target / f"found-{hashlib.sha256(data).hexdigest()[:12]}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(data)
+    return place
+
+
+def fuzz(target: str, engine: str, seconds: float, seed: int, directory: Path) -> Report:
+    """Fuzz one target for *seconds*."""
+    corpus = read_corpus(target, directory)
+    if engine == "atheris":
+        return run_atheris(target, corpus, seed, seconds)
+    end = time.monotonic() + seconds
+    return run_mutations(target, corpus, seed, lambda report: time.monotonic() >= end)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fuzz what was asked for; return the exit code."""
+    options = _parser().parse_args(arguments)
+    engine = options.engine
+    if engine == "auto":
+        engine = "atheris" if has_atheris() else "mutations"
+    elif engine == "atheris" and not has_atheris():
+        print("fuzz: --engine atheris: it is not installed: pip install atheris", file=sys.stderr)
+        return EXIT_USAGE
+    findings = 0
+    try:
+        for target in options.target or TARGETS:
+            report = fuzz(target, engine, options.minutes * 60, options.seed, options.corpus)
+            findings += len(report.findings)
+            _tell(target, engine, report, options.corpus)
+    except KeyboardInterrupt:
+        print("fuzz: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return EXIT_FINDING if findings else EXIT_OK
+
+
+def _tell(target: str, engine: str, report: Report, directory: Path) -> None:
+    count = len(report.findings)
+    print(
+        f"{target:12} {engine}: {report.executions:>12,} executions in {report.seconds:,.0f} s,"
+        f" {count} finding{'s' * (count != 1)}",
+        flush=True,
+    )
+    for finding in report.findings:
+        place = save(target, finding.data, directory)
+        print(f"  saved as {os.path.relpath(place)}")
+        print(textwrap.indent("\n".join(finding.trace.splitlines()[-_TRACE_LINES:]), "    "))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fuzz",
+        description="Look for inputs that break a promise of evloop.",
+        epilog="exit codes: 0 nothing was found, 1 there is a finding, 2 wrong usage",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=_minutes,
+        default=1.0,
+        metavar="N",
+        help="minutes for each target (default: 1)",
+    )
+    parser.add_argument(
+        "--target",
+        action="append",
+        choices=TARGETS,
+        help="what to fuzz; may be repeated (default: each in turn)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="where chance begins (default: 1)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="atheris is guided by coverage, mutations need nothing;"
+        " auto takes atheris where it is installed (default: auto)",
+    )
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        default=CORPUS,
+        metavar="DIRECTORY",
+        help="one directory of inputs for each target (default: tests/fuzz_corpus)",
+    )
+    return parser
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes <= 7 * 24 * 60:
+        raise argparse.ArgumentTypeError(f"{text}: more than 0 and at most a week is wanted")
+    return minutes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What tools/fuzz.py runs: the protocol under arbitrary stimuli, and the other targets."""

@@ -1,0 +1,254 @@
+"""What is fuzzed: each target takes any bytes, and raises when a promise is broken.
+
+The promise is always the same: whatever comes is answered or refused as HTTP, never with
+another exception, never out of bounds, and never twice.
+"""
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+from evloop.clock import Clock
+from evloop.files.cache import Cache, CacheSettings
+from evloop.files.reader import Reader
+from evloop.files.root import Root
+from evloop.http.conditional import Validators, Verdict, evaluate, range_applies
+from evloop.http.context import Limits
+from evloop.http.dates import format_date, parse_date
+from evloop.http.fields import accepts_html, tokens
+from evloop.http.ranges import MAX_PARTS, UnsatisfiableRangeError, parse_ranges
+from evloop.http.request import MAX_FIELDS, Request, RequestError, is_hopeless, parse_head
+from evloop.http.response import Response
+from evloop.http.states import FINAL
+from evloop.site import Site, SiteSettings
+from fuzzing.stage import ProtocolViolationError
+from fuzzing.walk import Walk
+
+Run = Callable[[bytes], None]
+
+_HEAD_END = b"\r\n\r\n"
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_NOW = 1_767_225_600
+_VALIDATORS = (Validators(b'"v1"', 784_111_777), Validators(b'"v1"', None))
+
+MAX_HEAD_SIZE = 400
+"""Bytes of a request head in the targets that have connections: so that limits are met."""
+
+
+def expect(condition: bool, what: str) -> None:
+    """Raise ProtocolViolationError, which says *what*, unless *condition* holds."""
+    if not condition:
+        raise ProtocolViolationError(what)
+
+
+# head: one request head
+
+
+def run_head(data: bytes) -> None:
+    """Parse *data* up to its first empty line as a request head."""
+    head = data.lstrip(b"\r\n").partition(_HEAD_END)[0] + _HEAD_END
+    try:
+        request = parse_head(head)
+    except RequestError as refusal:
+        expect(refusal.status in {400, 431, 501, 505}, f"refused with {refusal.status}")
+        return
+    expect(not is_hopeless(head), "what can't be a request became one")
+    expect(not any(is_hopeless(head[:size]) for size in range(1, 40)), "its beginning was hopeless")
+    _expect_sound(request)
+
+
+def _expect_sound(request: Request) -> None:
+    fields = request.fields
+    expect(len(fields) <= MAX_FIELDS, "too many fields")
+    expect(b"host" in fields or not request.is_http_11, "no Host")
+    expect(b" " not in request.target, "a space in the target")
+    expect(not _CONTROLS.search(request.target), "a control byte in the target")
+    for name, value in fields.items():
+        expect(bool(_NAME.fullmatch(name)), f"the name {name!r}")
+        expect(not _CONTROLS.search(value), f"a control byte in {name!r}")
+        joined = b", " in value
+        expect(joined or value == value.strip(b" \t"), f"blanks around {name!r}")
+    framed = fields.get(b"content-length", b"0").strip(b"0") or b"transfer-encoding" in fields
+    expect(bool(framed) == request.has_body, "a body that is not announced, or the other way")
+
+
+# ranges: the size of a file in two bytes, then the value of a Range field
+
+
+def run_ranges(data: bytes) -> None:
+    """Select ranges in a file of the size that the first two bytes say."""
+    size = int.from_bytes(data[:2], "big")
+    for value in (data[2:], b"bytes=" + data[2:]):
+        try:
+            selected = parse_ranges(value, size)
+        except UnsatisfiableRangeError:
+            continue
+        if selected is not None:
+            expect(0 < len(selected) <= MAX_PARTS, "the count of parts")
+            ordered = sorted(selected, key=lambda part: part.start)
+            expect(all(0 <= part.start < part.stop <= size for part in ordered), "out of bounds")
+            expect(all(a.stop < b.start for a, b in pairwise(ordered)), "parts that touch")
+
+
+# conditional: the field lines of a request
+
+
+def run_conditional(data: bytes) -> None:
+    """Evaluate preconditions, dates and lists in field lines."""
+    lines = (line.partition(b":") for line in data.split(b"\n"))
+    fields = {name.strip().lower(): value.strip() for name, _, value in lines}
+    for validators in _VALIDATORS:
+        expect(isinstance(evaluate(fields, validators, _NOW), Verdict), "no verdict")
+        expect(range_applies(fields.get(b"if-range"), validators, _NOW) in {True, False}, "unsure")
+    for value in fields.values():
+        tokens(value)
+        accepts_html(value)
+        seconds = parse_date(value, _NOW)
+        if seconds is not None:
+            expect(parse_date(format_date(seconds), _NOW) == seconds, "a date that moves")
+
+
+# path: a request target, through a real site
+
+_INSIDE = b"inside"
+_SECRET = b"SECRET"
+
+
+@contextmanager
+def open_path() -> Iterator[Run]:
+    """Yield what asks a site in a temporary directory for a target."""
+    with tempfile.TemporaryDirectory(prefix="evloop-fuzz-") as directory:
+        root = Root(_make_tree(Path(directory)))
+        reader = Reader()
+        cache = Cache(root, reader, CacheSettings(max_in_memory_size=10, revalidate=0.0))
+        clock = Clock()
+        clock.until, clock.seconds, clock.date = 1e9, _NOW, format_date(_NOW)
+        site = Site(cache, reader, clock, SiteSettings())
+        try:
+            yield lambda data: _ask(site, data)
+        finally:
+            cache.close()
+            root.close()
+            expect(cache.budget.used == 0, "preloaded bytes that nobody has let go")
+
+
+def _make_tree(directory: Path) -> str:
+    root = directory / "root"
+    for path in ("index.html", "a", "sub/a b.txt", "sub/deep/index.html", ".hidden", "\u00e4.txt"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(_INSIDE * (1 + len(path)))
+    (directory / "secret").write_bytes(_SECRET)
+    (directory / "outside").mkdir()
+    (directory / "outside" / "secret").write_bytes(_SECRET)
+    (root / "link").symlink_to("../secret")
+    (root / "sub" / "up").symlink_to("../../outside")
+    (root / "round").symlink_to("sub")
+    return str(root)
+
+
+def _ask(site: Site, data: bytes) -> None:
+    target = data.partition(_HEAD_END)[0]  # where the head would end
+    request = None
+    try:
+        request = parse_head(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+        response = site.respond(request, 0.0)
+        while response is None:
+            response = site.respond(request, 0.0)
+    except RequestError as error:
+        response = site.refuse(error, request, 0.0)
+    _expect_harmless(response)
+
+
+def _expect_harmless(response: Response) -> None:
+    expect(response.status in {200, 308, 400, 403, 404, 501, 505}, f"status {response.status}")
+    data = b"".join(response.buffers)
+    if response.body is not None:
+        piece = response.body.peek()
+        expect(isinstance(piece, bytes | memoryview), "no bytes")
+        data += bytes(piece)  # type: ignore[arg-type]
+        response.body.close()
+    expect(_SECRET not in data, "bytes from outside of the root")
+    head = response.head[: response.head_size]
+    expect(head.count(_HEAD_END) == 1 and head.endswith(_HEAD_END), "a split head")
+    location = re.search(rb"\r\nLocation: ([^\r]*)", head)
+    expect(response.status != 308 or location is not None, "no Location")
+    expect(location is None or location[1].startswith(b"./"), "a Location that leaves the host")
+
+
+# cuts: what a client sends; the answers do not depend on how it was cut
+
+
+def run_cuts(data: bytes) -> None:
+    """Send *data* whole, byte by byte, and in two pieces."""
+    whole = _answers(data, None)
+    expect(_answers(data, 1) == whole, "byte by byte it is answered in another way")
+    expect(_answers(data, len(data) // 2 + 1) == whole, "in two pieces it is answered differently")
+
+
+def _answers(data: bytes, step: int | None) -> tuple[bytes, str]:
+    walk = Walk(limits=Limits(max_head_size=MAX_HEAD_SIZE), logs=False)
+    walk.exchange(data, step)
+    outcome = (bytes(walk.got), walk.state.name)
+    walk.end()
+    return outcome
+
+
+# protocol: a schedule, a vertical bar, and what the client sends
+
+STIMULI: dict[int, Callable[[Walk], object]] = {
+    ord("r"): Walk.receive,
+    ord("b"): lambda walk: walk.receive(1),
+    ord("h"): lambda walk: walk.receive(30),
+    ord("s"): Walk.send,
+    ord("o"): lambda walk: walk.send(1),
+    ord("p"): lambda walk: walk.send(700),
+    ord("z"): lambda walk: walk.send(0),
+    ord("d"): Walk.drain,
+    ord("e"): Walk.expire,
+    ord("x"): Walk.receive_eof,
+    ord("f"): Walk.finish,
+    ord("a"): Walk.abort,
+    ord("y"): lambda walk: walk.refuse(503),
+}
+"""The letters of a schedule; any other byte lets the clock go on by so many seconds."""
+
+
+def run_protocol(data: bytes) -> None:
+    """Bring what the client sends through a connection, in the order of a schedule."""
+    schedule, _, wire = data.partition(b"|")
+    walk = Walk(limits=Limits(max_head_size=MAX_HEAD_SIZE, min_rate=50, min_rate_grace=60.0))
+    walk.write(wire)
+    for letter in schedule:
+        stimulus = STIMULI.get(letter)
+        if stimulus is not None:
+            stimulus(walk)
+        else:
+            walk.now += letter
+    if walk.state not in FINAL:
+        walk.exchange(b"")
+    walk.end()
+
+
+@contextmanager
+def open_target(name: str) -> Iterator[Run]:
+    """Yield what runs the target *name* once, on any bytes."""
+    if name == "path":
+        with open_path() as run:
+            yield run
+    else:
+        yield RUNS[name]
+
+
+RUNS: dict[str, Run] = {
+    "head": run_head,
+    "ranges": run_ranges,
+    "conditional": run_conditional,
+    "cuts": run_cuts,
+    "protocol": run_protocol,
+}
+
+TARGETS = (*RUNS, "path")
