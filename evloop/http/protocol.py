@@ -7,20 +7,16 @@ deadline are read off. Nothing here touches a socket, so every test is made of l
     out:  outgoing()    state        deadline
 """
 
-import re
-
 from evloop.http.context import Context, Pace
 from evloop.http.exchange import OVER_LIMIT, End, Exchange
-from evloop.http.request import Request, RequestError, is_hopeless, parse_head
+from evloop.http.framing import split_head
+from evloop.http.request import Request, RequestError, parse_head
 from evloop.http.response import Body, Buffer, Response, Window
 from evloop.http.states import FINAL, State
 
 # Names of the module are quicker to reach than members of an enum.
 _IDLE, _HEAD, _SENDING, _RESTING = State.IDLE, State.HEAD, State.SENDING, State.RESTING
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
-
-_HEAD_END = b"\r\n\r\n"
-_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 LINGER_SIZE = 256 * 1024
 """Bytes that are discarded, at most, while a connection lingers."""
@@ -199,43 +195,14 @@ class HttpProtocol:
 
         The first *searched* bytes are known not to end it.
         """
-        if self._received.startswith(b"\r\n"):  # RFC 9112 section 2.2
-            self._received = _EMPTY_LINES.sub(b"", self._received, count=1)
-            searched = 0
-        received = self._received
-        end = received.find(_HEAD_END, max(0, searched - 3)) + len(_HEAD_END)
-        if end < len(_HEAD_END):
-            self._wait_for_head(searched, now)
-        elif end > self._context.limits.max_head_size:
-            self._refuse_size(now)
-        elif end == len(received):
-            self._received = b""
-            self._answer(received, now)
-        else:
-            self._received = received[end:]
-            self._answer(received[:end], now)
-
-    def _wait_for_head(self, searched: int, now: float) -> None:
-        received = self._received
-        if not received:
-            return  # empty lines so far, and the deadline stays where the first has set it
-        if len(received) > self._context.limits.max_head_size:
-            self._refuse_size(now)
-        elif is_hopeless(received, searched):
-            self._refuse_hopeless(now)
-
-    def _refuse_hopeless(self, now: float) -> None:
-        self.refuse(RequestError(400, "this is no HTTP request"), now)
-
-    def _refuse_size(self, now: float) -> None:
-        max_head_size = self._context.limits.max_head_size
-        # However the bytes were cut, the answer is the same.
-        if is_hopeless(self._received[: max_head_size + 1]):
-            self._refuse_hopeless(now)
+        max_size = self._context.limits.max_head_size
+        try:
+            head, self._received = split_head(self._received, searched, max_size)
+        except RequestError as error:
+            self.refuse(error, now)
             return
-        line_fits = b"\r\n" in self._received[:max_head_size]
-        status, what = (431, "header fields are") if line_fits else (414, "target is")
-        self.refuse(RequestError(status, f"the request's {what} too large"), now)
+        if head:
+            self._answer(head, now)
 
     def _answer(self, head: bytes, now: float) -> None:
         response = self._context.memo.recall(head, now)

@@ -20,7 +20,8 @@ _HOST = re.compile(
     rb"|[A-Za-z0-9._~!$&'()*+,;=-]*(?:%[0-9A-Fa-f]{2}[A-Za-z0-9._~!$&'()*+,;=-]*)*)"
     rb"(?::[0-9]*)?"
 )
-_VERSIONS = {"1.1": (b" HTTP/1.1\r\n", True), "1.0": (b" HTTP/1.0\r\n", False)}
+_SPACE = 0x20
+_IS_HTTP_11 = {b"HTTP/1.1": True, b"HTTP/1.0": False}
 
 
 class RequestError(Exception):
@@ -59,16 +60,11 @@ class Request:
 
 
 class _Callbacks:
-    """What httptools calls. Methods of built-in types serve: no Python code runs per field."""
+    """What httptools calls: a method of a built-in type, so no Python code runs per field."""
 
-    __slots__ = ("on_header", "on_url")
+    __slots__ = ("on_header",)
 
-    def __init__(
-        self,
-        on_url: Callable[[bytes], object],
-        on_header: Callable[[bytes, bytes], object],
-    ) -> None:
-        self.on_url = on_url
+    def __init__(self, on_header: Callable[[bytes, bytes], object]) -> None:
         self.on_header = on_header
 
 
@@ -87,43 +83,38 @@ def parse_head(head: bytes) -> Request:
     Raises RequestError: 400 malformed, 431 too many fields, 501 an unknown method,
     505 a version other than 1.0 and 1.1.
     """
-    targets: list[bytes] = []
     lines: dict[bytes, bytes] = {}
-    parser = _feed(head, _Callbacks(targets.append, lines.__setitem__))
-    known_version = _VERSIONS.get(parser.get_http_version())
-    if known_version is None:
+    _feed(head, _Callbacks(lines.__setitem__))
+    parts = head[: head.find(b"\r\n")].split(b" ")
+    # The parser forgives more than one space between the parts, and a lone CR or LF in front
+    # of them; a proxy may not.
+    if len(parts) != 3 or parts[2] not in _IS_HTTP_11 or head[0] <= _SPACE:
         raise _malformed(head, None)
-    ending, is_http_11 = known_version
-    method, target = parser.get_method(), targets[0]
-    # The parser forgives more than one space between the parts; a proxy in front may not.
-    if not head.startswith(b"%b %b%b" % (method, target, ending)):
-        raise RequestError(400, "malformed request line")
-    request = Request(method, target, _fields(head, lines), is_http_11=is_http_11)
+    method, target, version = parts
+    request = Request(method, target, _fields(head, lines), is_http_11=_IS_HTTP_11[version])
     _check(request)
     return request
 
 
-def _feed(head: bytes, callbacks: _Callbacks) -> httptools.HttpRequestParser:
-    """Return a parser that has seen *head*; raise RequestError when it did not like it."""
-    parser = httptools.HttpRequestParser(callbacks)
+def _feed(head: bytes, callbacks: _Callbacks) -> None:
+    """Have *head* parsed, with its fields told to *callbacks*; raise RequestError if it is bad."""
     try:
-        parser.feed_data(head)
+        httptools.HttpRequestParser(callbacks).feed_data(head)
     except httptools.HttpParserUpgrade:
         pass  # CONNECT, or an upgrade that is declined by being ignored
     except httptools.HttpParserInvalidMethodError as error:
         raise _unknown_method(head) from error
     except httptools.HttpParserError as error:
         raise _malformed(head, error) from error
-    return parser
 
 
 def _fields(head: bytes, lines: dict[bytes, bytes]) -> dict[bytes, bytes]:
     """Return the fields of *head*, of which *lines* has one line of each spelling of a name."""
-    count = head.count(b"\r\n") - 2  # without the request line and the empty line
+    count = head.count(b"\n") - 2  # without the request line and the empty line
     if count > MAX_FIELDS:
         raise RequestError(431, "too many header fields")
     # The parser strips only the blanks in front of a value (RFC 9112 section 5.1).
-    fields = {name.lower(): value.rstrip(b" \t") for name, value in lines.items()}
+    fields = {name.lower(): value.rstrip() for name, value in lines.items()}
     return fields if len(fields) == count else _joined_fields(head)
 
 
@@ -132,10 +123,10 @@ def _joined_fields(head: bytes) -> dict[bytes, bytes]:
     fields: dict[bytes, bytes] = {}
 
     def add(name: bytes, value: bytes) -> None:
-        name, value = name.lower(), value.rstrip(b" \t")
+        name, value = name.lower(), value.rstrip()
         fields[name] = fields[name] + b", " + value if name in fields else value
 
-    _feed(head, _Callbacks(lambda target: None, add))
+    _feed(head, _Callbacks(add))
     return fields
 
 

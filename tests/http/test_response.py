@@ -5,6 +5,7 @@ from fuzzing.stage import Stage, StagedContent, pattern
 
 from evloop.http.response import JOINED_SIZE, Response, render_head
 from evloop.http.states import State
+from tests.support.bench import read_body
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 
@@ -74,11 +75,7 @@ def test_the_rest_is_what_was_not_sent(data: bytes) -> None:
         assert response.size == len(whole)
         head, body = response.rest(sent)
         assert body is not None
-        assert head + body_bytes(body.remaining, data) == whole[sent:]
-
-
-def body_bytes(remaining: int, data: bytes) -> bytes:
-    return data[len(data) - remaining :]
+        assert head + read_body(body) == whole[sent:]
 
 
 def test_the_rest_of_a_page_is_bytes() -> None:
