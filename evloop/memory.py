@@ -16,9 +16,10 @@ from evloop.observe.sink import MAX_PENDING as LOG_SIZE
 from evloop.routes import ROUTES_SIZE
 from evloop.units import format_size
 
-CONNECTION_SIZE = 1024
-"""Bytes of one connection with a stalled download, its share of all tables included, rounded
-up; its buffers of requests come on top."""
+CONNECTION_SIZE = 7 * 1024
+"""Bytes of one connection at the worst, its share of all tables included, rounded up: a stalled
+download of sixteen parts, while a plain one takes less than 1 KiB. Its buffer of requests comes
+on top."""
 
 _UNLIMITED = 1 << 60  # cgroup v1 says so with a number near 2^63
 _LEAST_CONNECTIONS = 8

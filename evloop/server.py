@@ -28,6 +28,7 @@ from evloop.observe.accesslog import AccessLog
 from evloop.observe.observer import Observer
 from evloop.observe.snapshot import Snapshot
 from evloop.site import Site, SiteSettings
+from evloop.units import format_duration
 
 _SWEEP_INTERVAL = 5.0
 
@@ -205,6 +206,12 @@ class Server:
         self._memo.clear()
         for connection in self._connections():
             connection.finish(now)
+        if self._admission.count:
+            _log.info(
+                "finishing %d connections, for %s at most; a second signal ends at once",
+                self._admission.count,
+                format_duration(self.config.shutdown_timeout),
+            )
 
     def _is_over(self) -> bool:
         if self.phase is not Phase.FINISHING:
