@@ -113,6 +113,7 @@ WRONG = {
     ("--target", "everything"): "--target",
     ("--engine", "luck"): "--engine",
     ("--seed", "x"): "--seed",
+    ("--corpus", "no/such/directory"): "--corpus",
 }
 
 
@@ -123,7 +124,9 @@ def test_wrong_usage_names_the_option(
     with pytest.raises(SystemExit) as ended:
         fuzz.main(arguments)
     assert ended.value.code == fuzz.EXIT_USAGE
-    assert option in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("fuzz: ")
+    assert option in line
 
 
 def test_an_engine_that_is_not_there_is_told(

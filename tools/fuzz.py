@@ -15,6 +15,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from fuzzing.engines import Report, has_atheris, run_atheris, run_mutations
 from fuzzing.targets import TARGETS
@@ -23,6 +24,7 @@ EXIT_OK, EXIT_FINDING, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 CORPUS = Path(__file__).resolve().parent.parent / "tests" / "fuzz_corpus"
 _TRACE_LINES = 20
+_MAX_MINUTES = 7 * 24 * 60
 ENGINES = ("auto", "atheris", "mutations")
 
 
@@ -50,7 +52,10 @@ def fuzz(target: str, engine: str, seconds: float, seed: int, directory: Path) -
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fuzz what was asked for; return the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.corpus.is_dir():
+        parser.error(f"--corpus {options.corpus}: no such directory")
     engine = options.engine
     if engine == "auto":
         engine = "atheris" if has_atheris() else "mutations"
@@ -82,8 +87,15 @@ def _tell(target: str, engine: str, report: Report, directory: Path) -> None:
         print(textwrap.indent("\n".join(finding.trace.splitlines()[-_TRACE_LINES:]), "    "))
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"fuzz: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="fuzz",
         description="Look for inputs that break a promise of evloop.",
         epilog="exit codes: 0 nothing was found, 1 there is a finding, 2 wrong usage",
@@ -126,9 +138,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not 0 < minutes <= 7 * 24 * 60:
-        raise argparse.ArgumentTypeError(f"{text}: more than 0 and at most a week is wanted")
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = -1.0
+    if not 0 < minutes <= _MAX_MINUTES:
+        raise argparse.ArgumentTypeError(f"{text}: a number over 0, and at most a week, is wanted")
     return minutes
 
 

@@ -8,6 +8,11 @@ def test_only_the_beginning_of_a_long_head_is_kept() -> None:
     assert exchange.request_head == b"x" * MAX_LOGGED_HEAD
 
 
+def test_an_exchange_begins_with_its_response() -> None:
+    exchange = Exchange(b"GET /", 200, 100, 12.5, "")
+    assert (exchange.started, exchange.status, exchange.sent) == (12.5, 200, 0)
+
+
 def test_bytes_of_the_head_are_no_bytes_of_the_body() -> None:
     exchange = Exchange(b"", 200, 100, 0.0, "")
     sizes = {}

@@ -90,6 +90,15 @@ def test_a_million_different_heads_are_not_kept() -> None:
     assert 1000 < most < 2000
 
 
+def test_the_limit_is_never_passed() -> None:
+    memo, planned = Memo(max_bytes=10_000), response()
+    most = 0
+    for number in range(100):
+        memo.remember(b"%02000d" % number, planned, NOW)
+        most = max(most, len(memo))
+    assert 3 <= most <= 4
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Bench]:
     write(tmp_path / "index.html", b"<p>index")

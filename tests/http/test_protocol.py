@@ -357,6 +357,7 @@ def test_an_exchange_tells_what_was_asked_and_sent() -> None:
     walk.exchange(get(b"/body/5000"))
     (exchange,) = walk.observer.exchanges
     assert exchange.request_head == get(b"/body/5000")
+    assert exchange.started == walk.now
     assert (exchange.status, exchange.body_sent, exchange.refusal) == (200, 5000, "")
     assert walk.observer.ends == [End.COMPLETE]
 

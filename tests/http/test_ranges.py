@@ -161,6 +161,10 @@ def test_offsets_beyond_32_bits_are_exact() -> None:
     assert parse_ranges(value, LARGE) == (range(LARGE - 2, LARGE - 1),)
 
 
+def test_sixteen_parts_are_allowed() -> None:
+    assert MAX_PARTS == 16
+
+
 def test_as_many_parts_as_allowed_are_sent() -> None:
     value = b"bytes=" + b",".join(b"%d-%d" % (3 * n, 3 * n) for n in range(MAX_PARTS))
     assert parse_ranges(value, 1000) == tuple(range(3 * n, 3 * n + 1) for n in range(MAX_PARTS))

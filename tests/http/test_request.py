@@ -369,6 +369,11 @@ def test_the_field_lines_are_counted(line: bytes) -> None:
     assert status_of(head(b"GET / HTTP/1.1", *[line] * MAX_FIELDS)) == 431
 
 
+def test_an_error_says_what_to_answer_and_why() -> None:
+    error = RequestError(405, "not allowed", ((b"Allow", b"GET"),))
+    assert (error.status, str(error), error.fields) == (405, "not allowed", ((b"Allow", b"GET"),))
+
+
 @pytest.mark.parametrize(("received", "expected"), HOPELESS.items())
 def test_what_can_become_a_request_is_waited_for(received: bytes, expected: bool) -> None:
     assert is_hopeless(received) is expected

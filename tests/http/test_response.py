@@ -20,9 +20,9 @@ LINE_BREAKS = (b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"x\r\nSet-Cookie: y", b"\r\n
 SMALL, JOINED, LARGE = pattern(300), pattern(JOINED_SIZE), pattern(JOINED_SIZE + 1)
 
 
-def response_of(data: bytes, *, prepared: bool = True) -> Response:
+def response_of(data: bytes) -> Response:
     content = StagedContent(data, Stage())
-    return Response(200, HEAD, State.IDLE, content=content, prepared=prepared)
+    return Response(200, HEAD, State.IDLE, content=content, prepared=True)
 
 
 @pytest.mark.parametrize(("parts", "head"), HEADS.items())
@@ -62,7 +62,8 @@ def test_a_large_content_is_never_copied() -> None:
 
 
 def test_a_content_is_not_copied_for_one_request() -> None:
-    head, view = response_of(SMALL, prepared=False).buffers
+    content = StagedContent(SMALL, Stage())
+    head, view = Response(200, HEAD, State.IDLE, content=content).buffers
     assert (head, view) == (HEAD, SMALL)
     assert isinstance(view, memoryview)
 

@@ -1,7 +1,10 @@
 """A whole server in one thread, in single steps: real sockets, faults on demand, a set clock."""
 
+import fcntl
 import os
 import socket
+import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +26,7 @@ from evloop.net.transport import listening_socket
 from evloop.observe.observer import ExchangeLog, Observer
 from evloop.site import Site, SiteSettings
 from tests.support.bench import WALL, later_ns, stopped_clock
-from tests.support.deadline import PATIENCE
+from tests.support.deadline import PATIENCE, eventually
 
 CHUNK = 1024
 """Bytes of a refill in these tests."""
@@ -37,7 +40,7 @@ class FaultySocket:
     """A socket that fails when it is told to.
 
     `faults` has, by the name of a call, what the next calls do: raise an errno, or be
-    carried out (None). `most` bytes are sent at once; a bottomless one takes everything and
+    carried out (None). `most` bytes are sent at once. One that is bottomless takes all and
     sends nothing.
     """
 
@@ -64,12 +67,14 @@ class FaultySocket:
 
     def send(self, data: bytes | memoryview) -> int:
         self._call("send")
-        return len(data) if self.is_bottomless else self._socket.send(data[: self.most])
+        return self._send(data[: self.most])
 
     def sendmsg(self, buffers: list[bytes | memoryview]) -> int:
         self._call("sendmsg")
-        data = b"".join(buffers)
-        return len(data) if self.is_bottomless else self._socket.send(data[: self.most])
+        return self._send(b"".join(buffers)[: self.most])
+
+    def _send(self, data: bytes | memoryview) -> int:
+        return len(data) if self.is_bottomless else self._socket.send(data)
 
     def shutdown(self, how: int) -> None:
         self._call("shutdown")
@@ -101,6 +106,7 @@ class FaultyPoller:
     def __init__(self) -> None:
         self._poller = default_poller()
         self.faults: dict[str, list[int | None]] = {}
+        self.interests: dict[int, int] = {}
 
     def _call(self, name: str) -> None:
         planned = self.faults.get(name)
@@ -115,6 +121,7 @@ class FaultyPoller:
     def modify(self, fd: int, interest: int, /) -> None:
         self._call("modify")
         self._poller.modify(fd, interest)
+        self.interests[fd] = interest
 
     def unregister(self, fd: int, /) -> None:
         self._call("unregister")
@@ -132,12 +139,20 @@ class Peer:
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
+        self.other: socket.socket | None = None  # the server's end
         self.received = bytearray()
         self.is_ended = False
         self.is_reset = False
 
     def send(self, data: bytes) -> None:
+        """Send *data*, and return when it has arrived, as far as that can be seen."""
+        other = self.other
+        if other is None:
+            self.socket.sendall(data)
+            return
+        unread = _unread(other) + len(data)
         self.socket.sendall(data)
+        eventually(lambda: _unread(other) == unread, "the data to arrive")
 
     def take(self) -> None:
         """Receive all that is there."""
@@ -152,6 +167,17 @@ class Peer:
 
     def close(self) -> None:
         self.socket.close()
+
+
+def _unread(sock: socket.socket) -> int:
+    """Return the bytes that have arrived and are not read."""
+    return int.from_bytes(fcntl.ioctl(sock, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def _waiting(listener: socket.socket) -> int:
+    """Return the number of connections that wait to be accepted: tcpi_unacked of a listener."""
+    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    return int.from_bytes(info[24:28], sys.byteorder)
 
 
 class Wire:
@@ -216,8 +242,10 @@ class Wire:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         peer = Peer(client)
         self._peers.append(peer)
+        before = _waiting(self._listener)
         client.connect(self._address)
         client.setblocking(False)
+        eventually(lambda: _waiting(self._listener) == before + 1, "the connection to arrive")
         return peer
 
     def connect(self) -> tuple[Peer, FaultySocket]:
@@ -225,6 +253,7 @@ class Wire:
         peer = self.call()
         accepted, address = self._listener.accept()
         accepted.setblocking(False)
+        peer.other = accepted
         faulty = FaultySocket(accepted)
         protocol = HttpProtocol(self.context, address[0], self.now)
         self.admission.admit(address[0])
