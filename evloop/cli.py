@@ -26,6 +26,8 @@ EXIT_OK = 0
 EXIT_ENVIRONMENT = 1
 EXIT_USAGE = 2
 
+_log = logging.getLogger("evloop")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
@@ -92,11 +94,20 @@ def _serve(config: Config) -> int:
     if config.user or config.group:
         drop_privileges(config.user, config.group)
     elif is_root():
-        logging.getLogger("evloop").warning("running as root; --user gives that up after binding")
+        _log.warning("running as root; --user gives that up after binding")
     with server.signals():
-        print(_greeting(server), flush=True)
+        _greet(_greeting(server))
         server.run()
     return EXIT_OK
+
+
+def _greet(text: str) -> None:
+    """Print *text*; a standard output that takes nothing is no reason not to serve."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        _log.warning("the standard output takes nothing: %s", error.strerror)
+        sys.stdout = open(os.devnull, "w")  # or Python tries again at its end, and complains
 
 
 def _greeting(server: Server) -> str:

@@ -78,6 +78,8 @@ def _resolve(host: str) -> str:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise ServerError(f"--host {host}: {error.strerror}") from error
+    except UnicodeError as error:  # a label of a name that is too long, or empty
+        raise ServerError(f"--host {host}: this is no name of a host") from error
     return str(found[0][4][0])
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from evloop.units import format_duration, format_size, parse_duration, parse_size
 
+_LONGEST = 100 * 365 * 86400.0  # seconds; clocks and pollers can't do with infinity
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -47,8 +49,8 @@ def size_option(least: int, help_: str, most: int | None = None) -> dict[str, Op
 
 
 def duration_option(least: float, help_: str) -> dict[str, Option]:
-    """Seconds, at least *least*."""
-    check = _AtLeast(least, None, format_duration)
+    """Seconds, from *least* to a hundred years."""
+    check = _AtLeast(least, _LONGEST, format_duration)
     return {"option": Option("TIME", help_, parse_duration, check, format_duration)}
 
 

@@ -48,6 +48,7 @@ class Phase(Enum):
 # their number, and there are none as high as these.
 _FINISH = 0xF0
 _STOP = 0xF1
+_END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Server:
@@ -71,12 +72,14 @@ class Server:
         """
         config = self.config
         plan = plan_memory(config, process_size(), connection_limit(), cgroup_limit())
-        root = open_root(config)
+        root, sink = open_root(config), None
         try:
             sink = open_sink(config)
             sockets = listen(config)
         except ServerError:
             root.close()
+            if sink is not None:
+                sink.close()
             raise
         self._root, self._sink = root, sink
         self._reactor = Reactor()
@@ -171,7 +174,7 @@ class Server:
 
         SIGUSR1 reopens the log. For the main thread only; the server must be open.
         """
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        numbers = (*_END_SIGNALS, signal.SIGUSR1)
         before = {number: signal.signal(number, _ignore) for number in numbers}
         wakeup_fd = signal.set_wakeup_fd(self._waker.writer.fileno(), warn_on_full_buffer=False)
         try:
@@ -189,10 +192,10 @@ class Server:
         for command in commands:
             if command == signal.SIGUSR1:
                 self._reopen_log()
-            elif command == _STOP or (command != _FINISH and self.phase is Phase.FINISHING):
+            elif command == _STOP or (command in _END_SIGNALS and self.phase is Phase.FINISHING):
                 self._give_up_at = now
                 self.phase = Phase.FINISHING
-            elif command in {_FINISH, signal.SIGINT, signal.SIGTERM}:
+            elif command == _FINISH or command in _END_SIGNALS:
                 self._begin_to_finish(now)
 
     def _begin_to_finish(self, now: float) -> None:

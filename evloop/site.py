@@ -29,7 +29,7 @@ from evloop.http.response import NEVER, Field, Response, render_head
 from evloop.http.states import State
 from evloop.http.target import directory_location, parse_target
 from evloop.response_fields import ALLOW, NOSNIFF, RETRY_AFTER, ResponseFields, connection_fields
-from evloop.routes import Route, index_paths, router
+from evloop.routes import Route, index_paths, is_hidden, router
 
 _SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
 # After these the client may not mean what it seems to say: the connection is not used again.
@@ -282,7 +282,11 @@ class Site:
         return State.IDLE if request.keep_alive else State.CLOSED
 
     def _has_index(self, path: bytes) -> bool:
-        return any(map(self._cache.is_file, index_paths(path, self._settings.index_names)))
+        settings = self._settings
+        paths = index_paths(path, settings.index_names)
+        return any(
+            self._cache.is_file(path) for path in paths if settings.hidden or not is_hidden(path)
+        )
 
 
 def _refusal(error: OSError) -> RequestError:

@@ -22,7 +22,6 @@ p {{ margin: .5rem 0; opacity: .8; }}
 """
 
 _EXPLANATIONS = {
-    304: "",
     308: "This is a directory; its address ends in a slash.",
     400: "The server could not understand this request.",
     403: "The server may not read this file.",

@@ -147,7 +147,8 @@ def _check(request: Request) -> None:
         request.keep_alive = persistent and b"close" not in options
     elif connection is not None:
         request.keep_alive = True
-    if b"transfer-encoding" in fields:
+    # What follows a CONNECT is meant for the other end of a tunnel, and never a request.
+    if b"transfer-encoding" in fields or request.method == b"CONNECT":
         request.has_body = True
     elif (length := fields.get(b"content-length")) is not None:
         request.has_body = length.strip(b"0") != b""
