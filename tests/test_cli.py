@@ -1,156 +1,124 @@
-"""`evloop serve` as a person or a script meets it."""
+"""The command line: its help, and one clear line for whatever can go wrong."""
 
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-DEADLINE = 20.0  # seconds
+from evloop import __version__
+from evloop.cli import EXIT_ENVIRONMENT, EXIT_OK, EXIT_USAGE, main
+from evloop.config import OPTIONS, default_text, option_name
+from tests.support.serving import run_command
+
+
+@pytest.fixture(autouse=True)
+def _leave_the_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resource.setrlimit", lambda *_: None)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    try:
+        code: object = main(arguments)
+    except SystemExit as ending:
+        code = ending.code
+    printed = capsys.readouterr()
+    assert isinstance(code, int)
+    return code, printed.out, printed.err
+
+
+def test_the_help_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "serve", "--help")
+    assert (code, err) == (EXIT_OK, "")
+    text = _without_space(out)
+    for name, option in OPTIONS.items():
+        assert _without_space(f"{option_name(name)} {option.metavar} {option.help}") in text, name
+        if default_text(name):
+            assert _without_space(f"(default: {default_text(name)})") in text, name
+    assert "EVLOOP_PORT" in text
+    assert "Exitcodes:" in text
+
+
+def _without_space(text: str) -> str:
+    """Return *text* as if nobody had wrapped its lines."""
+    return "".join(text.split())
+
+
+def test_the_command_tells_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--version") == (EXIT_OK, f"evloop {__version__}\n", "")
+    code, out, _ = run(capsys, "--help")
+    assert code == EXIT_OK
+    assert "serve the files of a directory" in out
+
 
 WRONG = {
-    "serve --bogus": (2, "--bogus"),
-    "serve --port": (2, "--port"),
-    "serve --port x": (2, "--port x"),
-    "serve --por 80": (2, "--por"),
-    "serve --chunk-size 3Q": (2, "--chunk-size 3Q"),
-    "serve --memory-limit 1MiB --port 0": (2, "--memory-limit 1 MiB"),
-    "serve --user no-such --port 0": (2, "--user no-such"),
-    "serve no-such-directory": (1, "no-such-directory"),
-    "serve a-file": (1, "a-file"),
-    "serve --host 203.0.113.1": (1, "--host 203.0.113.1"),
-    "serve --access-log no/such/log --port 0": (1, "--access-log no/such/log"),
-    "serve one two": (2, "two"),
-    "frob": (2, "frob"),
-    "": (2, "COMMAND"),
+    (): "the following arguments are required: COMMAND",
+    ("bogus",): "invalid choice: 'bogus'",
+    ("serve", "--bogus"): "--bogus",
+    ("serve", "--port"): "--port: expected one argument",
+    ("serve", "--por", "80"): "--por",
+    ("serve", "one", "two"): "two",
+    ("serve", "--port", "http"): "--port http: a whole number is wanted",
+    ("serve", "--port", "99999"): "--port 99999: at most 65535 is possible",
+    ("serve", "--chunk-size", "1"): "--chunk-size 1: at least 512 B is wanted",
+    ("serve", "--hidden", "yes"): "--hidden yes: on or off is wanted",
+    ("serve", "--symlinks", "x"): "--symlinks x: one of inside, deny, follow is wanted",
+    ("serve", "--idle-timeout", "0"): "--idle-timeout 0: at least 10ms is wanted",
+    ("serve", "--cache-control", "a\nb"): "printable ASCII is wanted",
+    ("serve", "--memory-limit", "1K"): "--memory-limit 1 KiB: at least",
 }
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "evloop", *arguments]
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "a-file").write_bytes(b"hello")
-    (tmp_path / "large").write_bytes(bytes(8 * 1024 * 1024))
-    return tmp_path
-
-
-@pytest.fixture
-def server(root: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command("serve", str(root), "--host", "127.0.0.1", "--port", "0", "--access-log", "log"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=root,
-    )
-    yield process
-    process.kill()
-    process.communicate(timeout=DEADLINE)
-
-
-def url_of(server: subprocess.Popen[str]) -> str:
-    """Read the greeting to its end and return the address in it."""
-    assert server.stdout is not None
-    greeting = [server.stdout.readline() for _ in range(4)]
-    assert "stream larger in 32 KiB chunks" in greeting[2]
-    assert "at most" in greeting[3]
-    found = re.search(r"http://\S+", greeting[1])
-    assert found is not None
-    return found[0]
-
-
-@pytest.mark.parametrize(("arguments", "expected"), WRONG.items())
-def test_what_is_wrong_is_said_in_one_line(
-    root: Path, arguments: str, expected: tuple[int, str]
+@pytest.mark.parametrize("arguments", WRONG)
+def test_wrong_usage_is_one_line_and_2(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, named = expected
-    done = subprocess.run(
-        command(*arguments.split()), capture_output=True, text=True, cwd=root, timeout=DEADLINE
-    )
-    assert done.returncode == code
-    [line] = [line for line in done.stderr.splitlines() if "running as root" not in line]
-    assert line.startswith("evloop: ")
-    assert named in line
-    assert done.stdout == ""
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (EXIT_USAGE, "")
+    assert err.startswith("evloop: ")
+    assert err.endswith("\n")
+    assert WRONG[arguments] in err
+    if arguments[-1:] != ("a\nb",):
+        assert err.count("\n") == 1
 
 
-def test_a_port_in_use_is_said(root: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as busy:
-        port = str(busy.getsockname()[1])
-        done = subprocess.run(
-            command("serve", ".", "--host", "127.0.0.1", "--port", port),
-            capture_output=True,
-            text=True,
-            cwd=root,
-            timeout=DEADLINE,
-        )
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(f"evloop: --port {port}: in use on 127.0.0.1")
+def test_a_wrong_variable_is_told_by_its_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVLOOP_CHUNK_SIZE", "huge")
+    code, _, err = run(capsys, "serve")
+    assert code == EXIT_USAGE
+    assert err.startswith("evloop: EVLOOP_CHUNK_SIZE huge: a size is a whole number")
 
 
-def test_the_version_is_told() -> None:
-    shown = subprocess.run(
-        command("--version"), capture_output=True, text=True, check=True, timeout=DEADLINE
-    )
-    assert re.fullmatch(r"evloop \d+\.\d+\.\d+\n", shown.stdout)
+def test_what_the_environment_refuses_is_one_line_and_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    busy = socket.create_server(("127.0.0.1", 0))
+    port = str(busy.getsockname()[1])
+    here, there = str(tmp_path), str(tmp_path / "missing")
+    for arguments, message in {
+        (there,): f"ROOT {there}: No such file or directory",
+        (here + "/file",): f"ROOT {here}/file: Not a directory",
+        (here, "--port", port, "--host", "127.0.0.1"): (
+            f"--port {port}: in use on 127.0.0.1 already; choose another, or 0 for a free one"
+        ),
+        (here, "--host", "192.0.2.1"): "--host 192.0.2.1: can't listen on port 8080",
+        (here, "--host", "a..b"): "--host a..b: this is no name of a host",
+        (here, "--port", "0", "--access-log", there + "/log"): (
+            f"--access-log {there}/log: No such file or directory"
+        ),
+    }.items():
+        code, out, err = run(capsys, "serve", *arguments)
+        assert (code, out) == (EXIT_ENVIRONMENT, ""), arguments
+        assert err.startswith(f"evloop: {message}")
+        assert err.count("\n") == 1
+    busy.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_an_idle_server(server: subprocess.Popen[str], number: int) -> None:
-    assert urllib.request.urlopen(url_of(server) + "a-file", timeout=DEADLINE).read() == b"hello"
-    server.send_signal(number)
-    assert server.wait(timeout=DEADLINE) == 0
-
-
-def test_a_download_may_finish_after_a_signal(server: subprocess.Popen[str]) -> None:
-    with urllib.request.urlopen(url_of(server) + "large", timeout=DEADLINE) as response:
-        first = response.read(1)
-        server.send_signal(signal.SIGTERM)
-        assert server.stderr is not None
-        for line in server.stderr:
-            if "finishing 1 connections" in line:
-                break
-        assert len(first + response.read()) == 8 * 1024 * 1024
-    assert server.wait(timeout=DEADLINE) == 0
-
-
-def test_a_second_signal_ends_a_download(server: subprocess.Popen[str]) -> None:
-    with urllib.request.urlopen(url_of(server) + "large", timeout=DEADLINE) as response:
-        response.read(1)
-        server.send_signal(signal.SIGTERM)
-        assert server.stderr is not None
-        for line in server.stderr:
-            if "finishing" in line:
-                break
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=DEADLINE) == 0
-
-
-def test_the_log_is_reopened_on_a_signal(server: subprocess.Popen[str], root: Path) -> None:
-    url = url_of(server) + "a-file"
-    urllib.request.urlopen(url, timeout=DEADLINE).close()
-    (root / "log").rename(root / "log.1")
-    server.send_signal(signal.SIGUSR1)
-    while not (root / "log").exists():
-        urllib.request.urlopen(url, timeout=DEADLINE).close()
-    urllib.request.urlopen(url, timeout=DEADLINE).close()
-    server.send_signal(signal.SIGTERM)
-    assert server.wait(timeout=DEADLINE) == 0
-    assert "GET /a-file" in (root / "log.1").read_text(encoding="ascii")
-    assert "GET /a-file" in (root / "log").read_text(encoding="ascii")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root is warned")
-def test_root_is_warned(server: subprocess.Popen[str]) -> None:
-    url_of(server)
-    assert server.stderr is not None
-    assert "running as root" in server.stderr.readline()
+def test_python_m_evloop_is_the_same() -> None:
+    assert run_command("--version") == (EXIT_OK, f"evloop {__version__}\n", "")
+    code, out, err = run_command("serve", "/no/such/place")
+    assert (code, out) == (EXIT_ENVIRONMENT, "")
+    assert re.fullmatch(r"evloop: ROOT /no/such/place: No such file or directory\n", err)

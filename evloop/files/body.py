@@ -45,7 +45,10 @@ class FileBody:
     @property
     def file_size(self) -> int:
         """Bytes of the whole file as it is now; 0 when the body is closed."""
-        return os.fstat(self._fd).st_size if self._fd >= 0 else 0
+        try:
+            return os.fstat(self._fd).st_size
+        except OSError:
+            return 0  # closed, maybe by the loop while another thread looks
 
     def advance(self, count: int) -> None:
         self._next += count

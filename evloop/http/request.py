@@ -21,7 +21,7 @@ _HOST = re.compile(
     rb"(?::[0-9]*)?"
 )
 _SPACE = 0x20
-_IS_HTTP_11 = {b"HTTP/1.1": True, b"HTTP/1.0": False}
+_IS_HTTP_11 = {b"HTTP/1.1\r": True, b"HTTP/1.0\r": False}
 
 
 class RequestError(Exception):
@@ -85,7 +85,7 @@ def parse_head(head: bytes) -> Request:
     """
     lines: dict[bytes, bytes] = {}
     _feed(head, _Callbacks(lines.__setitem__))
-    parts = head[: head.find(b"\r\n")].split(b" ")
+    parts = head[: head.find(b"\n")].split(b" ")
     # The parser forgives more than one space between the parts, and a lone CR or LF in front
     # of them; a proxy may not.
     if len(parts) != 3 or parts[2] not in _IS_HTTP_11 or head[0] <= _SPACE:

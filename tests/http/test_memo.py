@@ -212,7 +212,10 @@ _REQUESTS = st.lists(
 ).flatmap(lambda few: st.lists(st.sampled_from(few), min_size=1, max_size=12))
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(requests=_REQUESTS, pipelined=st.booleans())
 def test_the_fast_way_and_the_slow_way_say_the_same(
     site: Bench, requests: list[bytes], pipelined: bool

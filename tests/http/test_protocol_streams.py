@@ -120,6 +120,7 @@ STREAMS = {
     "HTTP/1.0 with a coding": refused(
         b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + GET, 405
     ),
+    "tunnel": refused(b"CONNECT b:80 HTTP/1.1\r\n" + HOST + b"\r\n" + GET, 405),
     # what is malformed ends the connection, wherever it stands
     "CL and TE": refused(CHUNKED[:-2] + b"Content-Length: 4\r\n\r\n0\r\n\r\n" + GET, 400),
     "two CL": refused(get(b"Content-Length: 0", b"Content-Length: 3") + b"abc" + GET, 400),

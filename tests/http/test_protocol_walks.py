@@ -88,7 +88,7 @@ def walk_through(stimuli: list[Stimulus], walk: Walk) -> None:
     walk.end()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(STIMULI), max_size=60))
 def test_whatever_happens_the_promises_hold(stimuli: list[Stimulus]) -> None:
     walk_through(stimuli, Walk(limits=LIMITS))
@@ -104,7 +104,7 @@ def test_every_way_in_the_table_is_taken_and_no_other() -> None:
     assert taken == {(source, to) for source, after in TRANSITIONS.items() for to in after}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.sampled_from(KINDS[:5]), st.sampled_from(SIZES)), max_size=8),
     st.lists(st.sampled_from(ORDINARY[len(REQUESTS) :]), max_size=60),

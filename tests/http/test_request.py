@@ -90,6 +90,7 @@ SMUGGLED: dict[str, bytes] = {
     "no name": head(b"GET / HTTP/1.1", b": y"),
     "no colon": head(b"GET / HTTP/1.1", b"X"),
     "chunk extension as a field": head(b"GET / HTTP/1.1", b"5;ext=1"),
+    "LF for the version": b"GET /.\nX: HTTP/1.1\r\n" + HOST + b"\r\n",
     "tab in the request line": head(b"GET\t/ HTTP/1.1"),
     "two spaces before the target": head(b"GET  / HTTP/1.1"),
     "two spaces before the version": head(b"GET /  HTTP/1.1"),
@@ -98,6 +99,8 @@ SMUGGLED: dict[str, bytes] = {
     "vertical tab in the request line": head(b"GET\x0b/ HTTP/1.1"),
     "no version": b"GET /\r\n\r\n",
     "no target": head(b"GET  HTTP/1.1"),
+    "NUL in the target, no fields": b"GET /\0 HTTP/1.0\r\n\r\n",
+    "bare LF, no fields": b"GET /\nX: HTTP/1.0\r\n\r\n",
     "target beyond ASCII": head(b"GET /\xc3\xa4 HTTP/1.1"),
     "target without a slash": head(b"GET a/b HTTP/1.1"),
     "version in lower case": head(b"GET / http/1.1"),
@@ -203,6 +206,7 @@ UNKNOWN_METHODS = {
     head(b"FOO / HTTP/1.1"): 501,
     head(b"get / HTTP/1.1"): 501,
     head(b"G / HTTP/1.1"): 501,
+    head(b"FOO / HTTP/1.0", host=b""): 501,
     head(b"GETT / HTTP/1.1"): 501,
     head(b"!#$%&'*+-.^_`|~09az / HTTP/1.1"): 501,
     head(b"FOO / HTTP/1.1", host=b""): 400,
@@ -291,6 +295,10 @@ def test_bytes_beyond_ascii_stay_as_they_are_in_values() -> None:
 @pytest.mark.parametrize(("fields", "has_body"), FRAMING.items())
 def test_a_body_is_announced(fields: tuple[bytes, ...], has_body: bool) -> None:
     assert parse_head(head(b"POST / HTTP/1.1", *fields)).has_body is has_body
+
+
+def test_what_follows_a_tunnel_is_taken_for_a_body() -> None:
+    assert parse_head(head(b"CONNECT a:80 HTTP/1.1")).has_body
 
 
 def test_a_body_with_a_coding_in_http_10_is_one_all_the_same() -> None:
