@@ -1,0 +1,196 @@
+"""Heads on the wire, what the load drivers count, and what makes a measurement void."""
+
+import contextlib
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.figures import VoidError
+from bench.heads import BROWSER_FIELDS, Request
+from bench.load import Address, LoadDriver, LoadReport, Order
+from bench.own import OwnLoad
+from bench.wrk import Wrk, script
+
+ADDRESS = Address(8080, "/static")
+POLL = 0.01  # seconds until a server notices that it shall end
+BODY = b"x" * 1000
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + BODY
+CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n" + BODY
+
+DONE: dict[str, Any] = {
+    "event": "done",
+    "requests": 1000,
+    "bytes": 1_050_000,
+    "seconds": 2.0,
+    "sent": 1010,
+    "settled": 0,
+    "latency": {"50": 100.0, "90": 200.0, "99": 300.5},
+    "errors": {"connect errors": 0, "timeouts": 0},
+}
+
+
+class Recorder(socketserver.ThreadingTCPServer):
+    """Answers everything alike, and keeps the heads."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), _Recording)
+        self.answer = answer
+        self.heads: list[bytes] = []
+        self.connections = 0
+
+    @property
+    def address(self) -> Address:
+        return Address(self.server_address[1], "/static")
+
+
+class _Recording(socketserver.StreamRequestHandler):
+    server: Recorder
+
+    def handle(self) -> None:
+        self.server.connections += 1
+        with contextlib.suppress(ConnectionError):
+            while head := self._head():
+                self.server.heads.append(head)
+                self.wfile.write(self.server.answer)
+                if b"Connection: close" in self.server.answer:
+                    return
+
+    def _head(self) -> bytes:
+        """Return the next head less its last line; b"" when there is none."""
+        head = b""
+        while (line := self.rfile.readline()) != b"\r\n":
+            if not line:
+                return b""
+            head += line
+        return head
+
+
+@pytest.fixture(params=[ANSWER], ids=["keep-alive"])
+def recorder(request: pytest.FixtureRequest) -> Iterator[Recorder]:
+    with Recorder(request.param) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[POLL])
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _drivers() -> list[Any]:
+    wrk = Wrk.find()
+    mark = pytest.mark.skipif(wrk is None, reason="wrk is not installed")
+    return [pytest.param(OwnLoad(), id="own"), pytest.param(wrk, id="wrk", marks=mark)]
+
+
+@pytest.mark.parametrize("driver", _drivers())
+def test_the_heads_are_those_of_the_request(driver: LoadDriver, recorder: Recorder) -> None:
+    order = Order(Request(("/a.html",), (("Accept", 'text/html;q="1"'),)), 3, 0.2)
+    report = driver.drive(recorder.address, order, lambda: 0.0)
+    report.check(len(BODY), 3)
+    authority = recorder.address.authority.encode()
+    head = b'GET /static/a.html HTTP/1.1\r\nHost: %s\r\nAccept: text/html;q="1"\r\n' % authority
+    assert set(recorder.heads) == {head}
+    assert recorder.connections - 3 in (0, 1)  # wrk tries whether anybody is there at all
+    assert 0 < report.requests <= len(recorder.heads)
+
+
+@pytest.mark.parametrize("driver", _drivers())
+def test_no_two_heads_are_alike_with_a_serial(driver: LoadDriver, recorder: Recorder) -> None:
+    order = Order(Request(("/a", "/b", "/c"), serial="f00"), 2, 0.2)
+    driver.drive(recorder.address, order, lambda: 0.0).check(len(BODY), 2)
+    assert len(set(recorder.heads)) == len(recorder.heads) > 3
+    assert {head.split(b" ")[1] for head in recorder.heads} == {
+        b"/static/a",
+        b"/static/b",
+        b"/static/c",
+    }
+
+
+@pytest.mark.parametrize("recorder", [CLOSING], indirect=True, ids=["close"])
+@pytest.mark.parametrize("driver", _drivers())
+def test_a_connection_that_is_closed_is_made_anew(driver: LoadDriver, recorder: Recorder) -> None:
+    report = driver.drive(recorder.address, Order(Request(("/a",)), 2, 0.2), lambda: 0.0)
+    report.check(len(BODY), 2)
+    assert recorder.connections >= report.requests > 2
+
+
+@pytest.mark.parametrize("driver", _drivers())
+def test_only_what_comes_after_settling_counts(driver: LoadDriver, recorder: Recorder) -> None:
+    readings = iter([0.0, 10.0, 10.5])
+    order = Order(Request(("/a",)), 2, 0.2, settle=1.0)
+    report = driver.drive(recorder.address, order, lambda: next(readings))
+    assert report.cpu_seconds == 0.5
+    assert 0 < report.requests < report.all_requests
+
+
+def test_a_server_that_is_not_there_makes_it_void() -> None:
+    with Recorder(ANSWER) as gone:
+        address = gone.address
+    report = OwnLoad().drive(address, Order(Request(("/a",)), 1, 0.05), lambda: 0.0)
+    with pytest.raises(VoidError, match="100 x connect: Connection refused"):
+        report.check(len(BODY), 1)
+
+
+def test_a_report_counts_the_whole_run_when_there_is_no_settling() -> None:
+    report = LoadReport.of(DONE, 0.5, 0.25)
+    assert (report.requests, report.cpu_seconds, report.driver_seconds) == (1000, 0.5, 0.25)
+    assert report.latency == {50: 100.0, 90: 200.0, 99: 300.5}
+
+
+def test_a_report_counts_from_when_the_load_has_settled() -> None:
+    report = LoadReport.of({**DONE, "settled": 200}, 0.5, 0.25)
+    assert (report.requests, report.all_requests) == (810, 1000)
+
+
+VOID = {
+    "socket errors": (
+        {"errors": {"read errors": 3, "timeouts": 0}},
+        "3 x read errors in 1000 requests",
+    ),
+    "statuses": ({"errors": {"statuses": 7}}, "7 x statuses"),
+    "nothing": ({"requests": 0, "bytes": 0}, "not one request"),
+    "bodies too short": ({"bytes": 999_999}, "1000 bytes per answer, expected 1000 and a head"),
+    "bodies too long": ({"bytes": 10_000_000}, "10000 bytes per answer"),
+}
+
+
+@pytest.mark.parametrize(("change", "reason"), VOID.values(), ids=VOID.keys())
+def test_a_void_measurement_is_refused(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(VoidError, match=reason):
+        LoadReport.of({**DONE, **change}, 0.5, 0.0).check(1000, 4)
+
+
+def test_a_whole_measurement_is_accepted() -> None:
+    LoadReport.of(DONE, 0.5, 0.0).check(1000, 4)
+
+
+def test_fields_are_replaced_not_repeated() -> None:
+    request = Request(("/",)).with_fields(Connection="close", If_None_Match='"1"')
+    names = [name for name, _ in request.fields]
+    assert sorted(names) == sorted({*dict(BROWSER_FIELDS), "If-None-Match"})
+    assert dict(request.fields)["Connection"] == "close"
+
+
+def test_the_lua_script_quotes_what_is_quoted() -> None:
+    request = Request(("/",), (("Accept", 'a "b" \\c'),))
+    assert json.dumps('Accept: a "b" \\c\r\n') in script(Order(request, 1, 1.0), ADDRESS)
+
+
+def test_a_fixed_head_is_not_built_again_for_each_request(tmp_path: Path) -> None:
+    fixed = Order(Request(("/",)), 1, 1.0)
+    assert "function request()" not in script(fixed, ADDRESS)
+    for varied in (
+        Order(Request(("/", "/b")), 1, 1.0),
+        Order(Request(("/",), serial="1"), 1, 1.0),
+        Order(Request(("/",)), 1, 1.0, settle=1.0),
+    ):
+        assert "function request()" in script(varied, ADDRESS)

@@ -1,0 +1,203 @@
+"""Ratios, verdicts, the page, and results as JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+from bench.figures import Figure, digits, show
+from bench.report.page import render
+from bench.report.table import row_cells
+from bench.report.verdict import (
+    Advantage,
+    Outcome,
+    against_python,
+    judge,
+    ratio,
+    verdict_on,
+    with_spread,
+)
+from bench.results import Cell, Results, ResultsError, ServerNote, load, save
+from bench.rows import ROWS, Goal, Row
+from bench.servers.base import Kind
+
+CPU = Figure.CPU_PER_REQUEST
+SMALL = next(row for row in ROWS if row.name == "small")
+
+
+def cell(*values: float, figure: Figure = CPU, voids: int = 0) -> Cell:
+    return Cell([{figure: value} for value in values], ["no luck"] * voids)
+
+
+def results(**cells: Cell) -> Results:
+    kinds = {"evloop": Kind.SUBJECT, "tornado": Kind.PYTHON, "floor": Kind.FLOOR}
+    notes = {
+        name: ServerNote(kinds.get(name, Kind.NATIVE).value, "1.0", {"small": f"run {name}"})
+        for name in cells
+    }
+    return Results({"date": "today", "command": "run it"}, 3, 5.0, notes, {}, {"small": cells})
+
+
+VERDICTS = {
+    "met": (Goal(0.75, CPU, "x"), cell(7.0, 9.0, 8.0), cell(16.0), "0.500 x", Outcome.MET),
+    "met exactly": (Goal(1.0, CPU, "x"), cell(8.0), cell(8.0), "1.00 x", Outcome.MET),
+    "missed": (Goal(0.75, CPU, "x"), cell(8.0), cell(10.0), "0.800 x", Outcome.MISSED),
+    "ours void": (Goal(1.0, CPU, "x"), cell(voids=2), cell(8.0), "", Outcome.NOT_MEASURED),
+    "theirs void": (Goal(1.0, CPU, "x"), cell(8.0), cell(), "", Outcome.NOT_MEASURED),
+    "absolute": (Goal(10.0, CPU), cell(9.99), None, "9.99 µs", Outcome.MET),
+    "absolute missed": (Goal(10.0, CPU), cell(10.1), None, "10.1 µs", Outcome.MISSED),
+    "more is better": (
+        Goal(0.97, Figure.FAST_CLIENT, "x"),
+        cell(960.0, figure=Figure.FAST_CLIENT),
+        cell(1000.0, figure=Figure.FAST_CLIENT),
+        "0.960 x",
+        Outcome.MISSED,
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("goal", "ours", "theirs", "reached", "outcome"), VERDICTS.values(), ids=VERDICTS.keys()
+)
+def test_a_goal_is_judged_by_medians(
+    goal: Goal, ours: Cell, theirs: Cell | None, reached: str, outcome: Outcome
+) -> None:
+    verdict = verdict_on(SMALL, goal, ours, theirs)
+    assert (verdict.reached, verdict.outcome) == (reached, outcome)
+
+
+def test_a_ratio_needs_both_sides() -> None:
+    assert ratio(3.0, 2.0) == 1.5
+    assert ratio(None, 2.0) is None
+    assert ratio(3.0, None) is None
+    assert ratio(3.0, 0.0) is None
+
+
+SPREADS = {
+    "one round": (cell(8.0), "8.00 µs"),
+    "three rounds": (cell(8.0, 12.0, 9.0), "9.00 µs (8.00-12.0)"),
+    "a void among them": (cell(8.0, voids=1), "8.00 µs, 1 void"),
+    "all void": (cell(voids=2), "void: no luck"),
+    "nothing": (cell(), "not measured"),
+}
+
+
+@pytest.mark.parametrize(("found", "text"), SPREADS.values(), ids=SPREADS.keys())
+def test_the_spread_and_the_voids_are_shown(found: Cell, text: str) -> None:
+    assert with_spread(found, CPU) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.0123, "0.012"),
+        (1.234, "1.23"),
+        (12.34, "12.3"),
+        (123.4, "123"),
+        (12345.6, "12,346"),
+    ],
+)
+def test_three_digits_count(value: float, text: str) -> None:
+    assert digits(value) == text
+
+
+def test_a_figure_is_shown_with_its_unit() -> None:
+    assert show(Figure.START, 150) == "150 ms"
+    assert show(Figure.REQUESTS_PER_SECOND, 1000) == "1,000"
+
+
+@pytest.mark.parametrize(
+    ("times", "outcome"),
+    [(5.0, Outcome.MET), (4.99, Outcome.MISSED), (None, Outcome.NOT_MEASURED)],
+)
+def test_python_peers_are_to_be_five_times_dearer(times: float | None, outcome: Outcome) -> None:
+    assert Advantage(times).outcome is outcome
+
+
+def test_evloop_is_compared_with_every_python_peer() -> None:
+    found = results(evloop=cell(10.0), nginx=cell(20.0), tornado=cell(900.0))
+    assert against_python(found, ROWS) == (["tornado"], {"small": [Advantage(90.0)]})
+
+
+def test_every_goal_of_a_row_has_a_verdict() -> None:
+    found = results(evloop=cell(8.0), lighttpd=cell(9.0), floor=cell(6.0))
+    outcomes = [verdict.outcome for verdict in judge(found, [SMALL])]
+    assert outcomes == [Outcome.MET, Outcome.NOT_MEASURED, Outcome.MET]
+
+
+def test_a_row_shows_what_is_known() -> None:
+    found = results(evloop=cell(8.0), nginx=cell(16.0))
+    assert row_cells(found, SMALL, "nginx") == ["nginx", "16.0 µs", "", "", "", "", "", "0.500"]
+    assert row_cells(found, SMALL, "evloop")[-1] == ""
+
+
+def test_the_page_says_where_evloop_loses() -> None:
+    found = results(evloop=cell(10.0), lighttpd=cell(8.0), floor=cell(5.0), tornado=cell(90.0))
+    found.missing["h2o"] = "h2o is not installed"
+    page = render(found, ROWS, judge(found, [SMALL]))
+    losses = page.partition("## Where evloop loses")[2].partition("## The machine")[0]
+    assert "CPU per request is 1.25 x that of lighttpd" in losses
+    assert "CPU per request ≤ 1.6 x floor is missed, with 2.00 x" in losses
+    assert "tornado" not in losses
+    assert "that of floor" not in losses
+    assert "h2o is left out: h2o is not installed" in page
+    assert "### lighttpd (small)\n\n```\nrun lighttpd\n```" in page
+    assert "    run it\n" in page
+    assert "$" not in page
+
+
+def test_a_configuration_stands_once_for_all_rows_it_was_used_in() -> None:
+    found = results(evloop=cell(10.0))
+    found.servers["evloop"].configurations |= {"medium": "run evloop", "sendfile": "otherwise"}
+    page = render(found, ROWS, [])
+    assert "### evloop (small, medium)" in page
+    assert "### evloop (sendfile)" in page
+
+
+def test_results_come_back_from_their_file(tmp_path: Path) -> None:
+    found = results(evloop=cell(8.0, 9.0, voids=1), nginx=cell(16.0))
+    save(found, tmp_path / "results.json")
+    assert load([tmp_path / "results.json"]) == found
+
+
+def test_rows_of_a_later_file_replace_those_of_an_earlier(tmp_path: Path) -> None:
+    earlier, later = results(evloop=cell(8.0)), results(evloop=cell(9.0))
+    earlier.cells["medium"] = {"evloop": cell(30.0)}
+    save(earlier, tmp_path / "1.json")
+    save(later, tmp_path / "2.json")
+    merged = load([tmp_path / "1.json", tmp_path / "2.json"])
+    assert merged.cell("small", "evloop") == cell(9.0)
+    assert merged.cell("medium", "evloop") == cell(30.0)
+
+
+UNUSABLE = {
+    "not JSON": ("{", "is not JSON"),
+    "other JSON": ("[1]", "does not hold results"),
+    "another format": ('{"format": 99}', "does not hold results"),
+    "not whole": ('{"format": 1}', "is not whole"),
+    "unknown figures": (
+        json.dumps(
+            {
+                "format": 1,
+                "servers": {},
+                "cells": {"small": {"x": {"samples": [{"warp": 9}], "voids": []}}},
+            }
+        ),
+        "is not whole",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_unusable_results_are_refused_in_one_line(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    with pytest.raises(ResultsError, match=reason) as caught:
+        load([path])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_row_runs_where_it_makes_sense() -> None:
+    rows: dict[str, Row] = {row.name: row for row in ROWS}
+    assert [name for name in rows if not rows[name].figures] == []
+    assert rows["sendfile"].needs_choice

@@ -1,0 +1,31 @@
+/* sendfile PORT FILE: every request gets FILE, moved by the kernel. */
+#include "floor.h"
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+
+enum { WINDOW = 1024 * 1024 };
+
+static char head[HEAD_BYTES];
+static size_t head_bytes;
+static int file;
+
+static ssize_t push_window(int fd, off_t next)
+{
+    if (next < (off_t)head_bytes)
+        return send(fd, head + next, head_bytes - (size_t)next, MSG_MORE);
+    off_t offset = next - (off_t)head_bytes;
+    return sendfile(fd, file, &offset, WINDOW);
+}
+
+int main(int argc, char **argv)
+{
+    struct stat status;
+
+    if (argc != 3) return 2;
+    file = open(argv[2], O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &status) < 0) fail(argv[2]);
+    head_bytes = write_head(head, status.st_size, true);
+    serve(atoi(argv[1]), (off_t)head_bytes + status.st_size, push_window, true);
+}

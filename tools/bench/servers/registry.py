@@ -1,0 +1,43 @@
+"""All servers, in the order in which they are run and shown."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.servers.base import Server
+from bench.servers.caddy import Caddy
+from bench.servers.evloop import Evloop
+from bench.servers.floor import Floor
+from bench.servers.h2o import H2o
+from bench.servers.lighttpd import Lighttpd
+from bench.servers.nginx import Nginx
+from bench.servers.python_peers import python_peers
+
+SUBJECT = "evloop"
+
+# evloop without its bound on unsent bytes: what the bound costs a fast client.
+UNBOUNDED = "evloop-unbounded"
+
+
+def all_servers(evloop: Sequence[str], peer_python: str, build: Path) -> tuple[Server, ...]:
+    """Return every server the benchmark knows.
+
+    *evloop* is the command that starts evloop, *peer_python* the interpreter of the Python
+    peers, *build* a directory for compiled programs.
+    """
+    return (
+        Evloop(tuple(evloop)),
+        Evloop(
+            tuple(evloop),
+            name=UNBOUNDED,
+            options=("--send-queue", "1GiB"),
+            only_in=frozenset({"slow"}),
+        ),
+        Nginx(),
+        Nginx(name="nginx-cache", caches_files=True),
+        Nginx(name="nginx-copy", never_sendfile=True, only_in=frozenset({"slow"})),
+        Lighttpd(),
+        Caddy(),
+        H2o(),
+        *python_peers(peer_python),
+        Floor(build),
+    )
