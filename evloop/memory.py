@@ -68,7 +68,7 @@ def plan_memory(
         raise ConfigError("--memory-limit", format_size(limit), needed)
     all_connections = wanted.connections * wanted.connection_size
     # Preload less; but connections get more than half only of what preloading leaves.
-    budget = min(wanted.memory_budget, max(room - all_connections, room // 2))
+    budget = min(wanted.memory_budget, max(room - all_connections, room // 2), room - least)
     fewer = min(wanted.connections, (room - budget) // wanted.connection_size)
     return wanted._replace(memory_budget=budget, connections=fewer)
 

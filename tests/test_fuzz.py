@@ -30,7 +30,7 @@ def test_no_input_of_the_corpus_breaks_a_promise(target: str, path: Path) -> Non
 def test_mutations_of_the_corpus_break_no_promise(target: str) -> None:
     corpus = fuzz.read_corpus(target)
     report = run_mutations(target, corpus, SEED, lambda report: report.executions >= EXECUTIONS)
-    assert [finding.trace for finding in report.findings] == []
+    assert not report.findings, f"{report.findings[0].data!r}\n{report.findings[0].trace}"
     assert report.executions == EXECUTIONS
 
 

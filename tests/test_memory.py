@@ -45,6 +45,15 @@ def test_connections_give_way_when_they_would_take_more_than_half() -> None:
     assert plan.connections == 32 * MIB // plan.connection_size
 
 
+def test_the_last_connections_go_before_preloading() -> None:
+    config = Config(max_head_size=MIB)
+    free = plan_memory(config, START, 100, None)
+    least = 8 * free.connection_size
+    config = Config(max_head_size=MIB, memory_limit=free.base + least + 1000)
+    plan = plan_memory(config, START, 100, None)
+    assert (plan.connections, plan.memory_budget) == (8, 1000)
+
+
 def test_half_of_a_cgroups_memory_is_ours() -> None:
     limited = plan_memory(Config(), START, 100_000, 256 * MIB)
     assert limited == plan_memory(Config(memory_limit=128 * MIB), START, 100_000, None)

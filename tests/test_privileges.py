@@ -33,6 +33,13 @@ def test_only_root_may_become_somebody_else(
         drop_privileges(user, group)
 
 
+def test_a_group_may_be_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(os, "setgid", left.append)
+    drop_privileges("", "root")
+    assert left == [0]
+
+
 @pytest.mark.parametrize("group", ["", "root"])
 def test_groups_are_left_before_the_user_is(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[object, ...]] = []

@@ -381,6 +381,24 @@ class TestSnapshot:
             assert server.snapshot().bytes_buffered == 0
 
 
+def test_a_file_whose_pages_have_to_come_first_is_served(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, misses = os.preadv, [10]
+
+    def preadv(fd: int, buffers: list[memoryview], offset: int, flags: int = 0, /) -> int:
+        if flags and misses[0]:
+            misses[0] -= 1
+            raise BlockingIOError
+        return real(fd, buffers, offset, 0)
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    with serving(root) as server, call(server) as client:
+        assert client.get("/").body == b"<h1>hello</h1>"
+        assert server.snapshot().waits == 10
+        assert server.snapshot().blocking_reads == 0
+
+
 class TestLog:
     def test_each_response_is_a_line(self, root: Path, tmp_path: Path) -> None:
         path = tmp_path / "log"
@@ -400,6 +418,7 @@ def test_the_package_offers_what_a_library_needs() -> None:
     assert evloop.Server is Server
     assert evloop.Config is Config
     assert evloop.ConfigError is ConfigError
+    assert evloop.ServerError is ServerError
     assert evloop.__version__
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = evloop.Nothing

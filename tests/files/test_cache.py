@@ -591,6 +591,39 @@ class TestTrouble:
         assert not tried.cache.is_loading
         assert tried.cache.budget.used == 0
 
+    def test_only_so_many_are_on_their_way_at_once(
+        self, make: Callable[..., Tried], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(evloop.files.cache, "_MAX_PRELOADS", 2)
+        for name in "abc":
+            write(tmp_path / name, name.encode() * 100)
+        tried = make(reader=ColdReader(4))
+        assert tried.cache.find(b"a", 1.0) is None
+        assert tried.cache.find(b"b", 2.0) is None
+        two = tried.cache.budget.used
+        assert tried.cache.find(b"a", 3.0) is None
+        assert tried.cache.find(b"c", 4.0) is None  # b was asked for longest ago
+        assert tried.cache.budget.used == two
+        tried.root.opened.clear()
+        assert [tried.read(name, 4.0)[:1] for name in "acb"] == [b"a", b"c", b"b"]
+        assert tried.root.opened == [b"b"]
+
+    def test_what_is_read_in_one_turn_is_bounded(
+        self, make: Callable[..., Tried], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(evloop.files.cache, "_TURN_SIZE", 1000)
+        monkeypatch.setattr(evloop.files.cache, "_STEP_SIZE", 100)
+        for name in "abc":
+            write(tmp_path / name, name.encode() * 600)
+        tried = make()
+        assert [tried.cache.find(name, 1.0) is not None for name in (b"a", b"b", b"c", b"a")] == [
+            True,
+            True,
+            False,
+            True,  # nothing has to be read for it
+        ]
+        assert tried.cache.find(b"c", 1.1) is not None
+
     def test_what_is_on_its_way_is_let_go_at_the_end(
         self, make: Callable[..., Tried], tmp_path: Path
     ) -> None:

@@ -362,6 +362,13 @@ def test_an_exchange_tells_what_was_asked_and_sent() -> None:
     assert walk.observer.ends == [End.COMPLETE]
 
 
+def test_an_idle_connection_keeps_nothing_of_its_last_exchange() -> None:
+    walk = Walk()
+    walk.exchange(get(b"/body/5000"))
+    assert (walk.protocol._exchange, walk.protocol.body) == (None, None)
+    assert walk.protocol.buffered == 0
+
+
 def test_a_cut_response_tells_how_far_it_came() -> None:
     walk = Walk()
     walk.write(get(b"/content/5000"))
@@ -420,7 +427,7 @@ def test_a_remembered_response_is_counted_and_logged_like_any_other() -> None:
         (buffer,) = protocol.outgoing(50.0)  # type: ignore[misc]
         protocol.sent(len(buffer), 50.0)
         assert protocol.state is State.IDLE
-    assert observer.responses == 3
+    assert (len(memo), observer.responses) == (1, 3)
     assert [exchange.request_head for exchange in observer.exchanges] == [head] * 3
 
 

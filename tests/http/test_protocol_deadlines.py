@@ -76,6 +76,13 @@ def test_a_pipelined_head_has_its_time_from_the_end_of_the_response_before() -> 
     assert (walk.state, walk.protocol.deadline) == (State.HEAD, 1030.0)
 
 
+def test_the_send_deadline_begins_with_the_response() -> None:
+    walk = walk_at(1000.0)
+    send_at(walk, 1000.0, get(b"/page/10")[:-1])
+    send_at(walk, 1005.0, b"\n")
+    assert (walk.state, walk.protocol.deadline) == (State.SENDING, 1035.0)
+
+
 def test_a_response_may_take_for_ever_while_it_moves() -> None:
     walk = walk_at(1000.0)
     send_at(walk, 1000.0, get(b"/body/5000"))

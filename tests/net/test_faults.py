@@ -265,7 +265,7 @@ def test_a_look_up_that_fails(
     assert split(wire.exchange(peer, GET_MISSING))[0] == 404  # the connection goes on
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 3])
+@pytest.mark.parametrize("after", range(5))
 @pytest.mark.parametrize("call", ["open", "fstat"])
 def test_a_directory_that_can_not_be_looked_into(
     wire: Wire, fail: Callable[[str, int, int], None], call: str, after: int

@@ -24,7 +24,7 @@ from fuzzing.words import WORDS
 MAX_SIZE = 4 * 1024
 """Bytes of an input, at most."""
 PATIENCE = 10.0
-"""Seconds after which an execution counts as one that holds the loop."""
+"""Seconds of CPU time after which an execution counts as one that holds the loop."""
 _SLACK = 60.0  # seconds that a process may take beside its fuzzing
 _SPLICES = (1, 1, 2, 3, 5)
 
@@ -104,26 +104,26 @@ def run_mutations(
 
 def execute(run: Callable[[bytes], None], data: bytes) -> Finding | None:
     """Run one input; anything that it raises is a finding."""
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    signal.setitimer(signal.ITIMER_PROF, PATIENCE)
     try:
         run(data)
     except Exception:
         return Finding(data, traceback.format_exc())
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return None
 
 
 @contextmanager
 def _alarm() -> Iterator[None]:
     def ring(number: int, frame: object) -> None:
-        raise HeldError(f"more than {PATIENCE:g} s for one input")
+        raise HeldError(f"more than {PATIENCE:g} s of CPU time for one input")
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGPROF, ring)
     try:
         yield
     finally:
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGPROF, before)
 
 
 def run_atheris(target: str, corpus: Sequence[bytes], seed: int, seconds: float) -> Report:

@@ -1,0 +1,256 @@
+"""The command as a process: what it prints, which signals it hears, and how it ends."""
+
+import json
+import os
+import pwd
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from evloop import __version__
+from evloop.privileges import is_root
+from tests.support.bench import write
+from tests.support.client import Client, request
+from tests.support.deadline import PATIENCE, eventually
+from tests.support.serving import Command
+
+LARGE = os.urandom(12 * 1024 * 1024)
+SMALL_BUFFER = 64 * 1024
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("root")
+    write(root / "index.html", b"<h1>hello</h1>")
+    write(root / "large.bin", LARGE)
+    root.chmod(0o755)
+    return root
+
+
+@pytest.fixture
+def download(root: Path) -> Iterator[Callable[[Command], Client]]:
+    """Begin downloads of the large file that are far from their end."""
+    clients: list[Client] = []
+
+    def begin(command: Command) -> Client:
+        client = Client(command.address, receive_buffer=SMALL_BUFFER)
+        clients.append(client)
+        client.send(request("/large.bin"))
+        client.receive_head()
+        return client
+
+    yield begin
+    for client in clients:
+        client.socket.close()
+
+
+def test_the_greeting_tells_all_that_one_needs(root: Path) -> None:
+    with Command(root, "--chunk-size", "16K") as command, Client(command.address) as client:
+        assert client.get("/").body == b"<h1>hello</h1>"
+        command.signal(signal.SIGTERM)
+        assert command.end() == 0
+    host, port = command.address
+    greeting = command.printed.decode()
+    assert greeting.startswith(f"evloop {__version__} serves {root}\n")
+    assert f"\n  open      http://{host}:{port}/\n" in greeting
+    assert "\n  strategy  preload up to 1 MiB within 64 MiB, stream larger in 16 KiB" in greeting
+    assert re.search(r"\n  memory    at most \d.* connections x ", greeting)
+    warnings = (
+        b"evloop: running as root; --user gives that up after binding\n" if is_root() else b""
+    )
+    assert command.complaints == warnings
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_downloads_end(
+    root: Path, download: Callable[[Command], Client], number: signal.Signals
+) -> None:
+    with Command(root) as command, Client(command.address) as idle:
+        assert idle.get("/").status == 200
+        client = download(command)
+        command.signal(number)
+        assert idle.receive_end() == b""
+        assert command.process.poll() is None
+        with pytest.raises(ConnectionRefusedError):
+            Client(command.address)
+        assert client.receive_bytes(len(LARGE)) == LARGE
+        assert client.receive_end() == b""
+        client.socket.close()
+        assert command.end() == 0
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_at_once(
+    root: Path, download: Callable[[Command], Client], second: signal.Signals
+) -> None:
+    with Command(root) as command, Client(command.address) as idle:
+        client = download(command)
+        assert idle.get("/").status == 200
+        command.signal(signal.SIGTERM)
+        assert idle.receive_end() == b""  # the first has been heard
+        command.signal(second)
+        assert command.end() == 0
+        with pytest.raises(ConnectionResetError):
+            client.receive_bytes(len(LARGE))
+
+
+def test_patience_after_a_signal_has_an_end(
+    root: Path, download: Callable[[Command], Client]
+) -> None:
+    with Command(root, "--shutdown-timeout", "100ms") as command:
+        client = download(command)
+        command.signal(signal.SIGTERM)
+        assert command.end() == 0
+        with pytest.raises(ConnectionResetError):
+            client.receive_bytes(len(LARGE))
+
+
+def test_a_rain_of_signals_interrupts_nothing(
+    root: Path, tmp_path: Path, download: Callable[[Command], Client]
+) -> None:
+    with Command(root, "--access-log", str(tmp_path / "log")) as command:
+        is_over = threading.Event()
+
+        def rain() -> None:
+            while not is_over.wait(0.000_2):
+                command.signal(signal.SIGUSR1)
+
+        cloud = threading.Thread(target=rain)
+        cloud.start()
+        try:
+            for _ in range(5):
+                client = download(command)
+                assert client.receive_bytes(len(LARGE)) == LARGE
+                client.socket.close()
+        finally:
+            is_over.set()
+            cloud.join()
+        command.signal(signal.SIGTERM)
+        assert command.end() == 0
+
+
+class TestLog:
+    def test_it_goes_on_in_a_new_file_after_sigusr1(self, root: Path, tmp_path: Path) -> None:
+        path, moved = tmp_path / "log", tmp_path / "log.1"
+        with Command(root, "--access-log", str(path)) as command, Client(command.address) as client:
+            client.get("/?first")
+            path.rename(moved)
+            client.get("/?second")  # still into the old one
+            command.signal(signal.SIGUSR1)
+            eventually(path.exists, "the new log")
+            client.get("/?third")
+            command.signal(signal.SIGTERM)
+            assert command.end() == 0
+        assert re.findall(r"/\?(\w+)", moved.read_text()) == ["first", "second"]
+        assert re.findall(r"/\?(\w+)", path.read_text()) == ["third"]
+
+    def test_on_a_pipe_each_line_comes_at_once(self, root: Path) -> None:
+        with Command(root, "--access-log", "-") as command, Client(command.address) as client:
+            client.get("/")
+            command.wait_for(
+                rb'127\.0\.0\.1 - - \[.*\] "GET / HTTP/1\.1" 200 14 "-" "-" .* complete\n'
+            )
+
+    def test_as_json_it_can_be_read_by_programs(
+        self, root: Path, download: Callable[[Command], Client]
+    ) -> None:
+        with Command(root, "--access-log", "-", "--log-format", "json") as command:
+            with Client(command.address) as client:
+                client.get("/x\x22y", 'User-Agent: "q"')
+            download(command).socket.close()
+            command.wait_for(rb"client-reset")
+        records = [json.loads(line) for line in command.printed.splitlines() if line[:1] == b"{"]
+        refused, cut = records
+        assert (refused["status"], refused["end"]) == (404, "complete")
+        assert refused["request"] == r"GET /x\x22y HTTP/1.1"
+        assert refused["refusal"]
+        assert refused["user_agent"] == r"\x22q\x22"
+        assert (cut["request"], cut["status"]) == ("GET /large.bin HTTP/1.1", 200)
+        assert 0 < cut["bytes"] < len(LARGE)
+
+    def test_no_terminal_no_log(self, root: Path) -> None:
+        with Command(root) as command, Client(command.address) as client:
+            client.get("/")
+            command.signal(signal.SIGTERM)
+            assert command.end() == 0
+        assert b"GET" not in command.printed
+
+    def test_a_reader_that_goes_away_is_no_reason_to_stop(self, root: Path) -> None:
+        reader, writer = os.pipe()
+        with launched(root, "--access-log", "-", stdout=writer) as (process, address):
+            os.close(writer)
+            os.close(reader)
+            with Client(address) as client:
+                for _ in range(3):
+                    assert client.get("/").status == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+
+
+def test_settings_come_from_the_environment_too(root: Path) -> None:
+    environment = {"EVLOOP_CHUNK_SIZE": "1K", "EVLOOP_CACHE_CONTROL": "no-store"}
+    with Command(root, environment=environment) as command, Client(command.address) as client:
+        assert client.get("/").fields["cache-control"] == "no-store"
+    assert b"stream larger in 1 KiB chunks" in command.printed
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_greeting_that_nobody_can_read_is_no_reason_not_to_serve(root: Path) -> None:
+    with (
+        open("/dev/full", "wb") as full,
+        launched(root, stdout=full.fileno()) as (process, address),
+    ):
+        with Client(address) as client:
+            assert client.get("/").status == 200
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert b"the standard output takes nothing: No space left on device\n" in complaints
+    assert b"Traceback" not in complaints
+
+
+@contextmanager
+def launched(
+    root: Path, *options: str, stdout: int
+) -> Iterator[tuple[subprocess.Popen[bytes], tuple[str, int]]]:
+    """Run the command with the standard output *stdout*, on a port that is free."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = probe.getsockname()
+    arguments = ["serve", str(root), "--host", "127.0.0.1", "--port", str(address[1]), *options]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "evloop", *arguments], stdout=stdout, stderr=subprocess.PIPE
+    )
+    try:
+        eventually(lambda: _is_listening(address[1]) or process.poll() is not None, "the server")
+        yield process, address
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _is_listening(port: int) -> bool:
+    try:
+        Client(("127.0.0.1", port)).socket.close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_root_becomes_somebody_else_after_binding(root: Path, tmp_path: Path) -> None:
+    if not is_root():
+        pytest.skip("only root can")
+    account = pwd.getpwnam("nobody")
+    with Command(root, "--user", "nobody") as command, Client(command.address) as client:
+        client.get("/")
+        status = Path(f"/proc/{command.process.pid}/status").read_text()
+        assert re.search(rf"\nUid:(\t{account.pw_uid}){{4}}\n", status)
+        assert re.search(rf"\nGid:(\t{account.pw_gid}){{4}}\n", status)
+    assert b"running as root" not in command.complaints
