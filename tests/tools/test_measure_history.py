@@ -235,7 +235,7 @@ def test_a_limit_per_connection_that_saw_none_says_so() -> None:
                 "load-all 100 MiB (200 MiB with the string copy)",
             ],
         ),
-        (history(sample()), ["no download in flight: evloop 12 MiB (+0 B)"]),
+        (history(sample()), ["no file is open for reading: evloop 12 MiB (+0 B)"]),
         (history(elsewhere()), ["evloop 20 MiB (+0 B)"]),
     ],
 )

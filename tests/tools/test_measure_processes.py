@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from measure import launch, processes
+from measure import launch, processes, sample
 from measure.launch import Launched
 from measure.processes import (
     AmbiguousTargetError,
@@ -174,12 +174,12 @@ def test_a_look_without_detail_counts_the_descriptors_only() -> None:
     sampler = Sampler(Tree.of_pid(os.getpid()), detail=False)
     before = sampler.sample().descriptors
     with socket.socket():
-        sample = sampler.sample()
+        look = sampler.sample()
     assert before is not None
-    assert sample.descriptors == before + 1
-    assert sample.connections is None
-    assert sample.downloads is None
-    assert sample.memory.rss > MIB
+    assert look.descriptors == before + 1
+    assert look.connections is None
+    assert look.downloads is None
+    assert look.memory.rss > MIB
 
 
 def test_cpu_time_is_counted_between_the_looks() -> None:
@@ -206,6 +206,26 @@ def somebody_else() -> Iterator[int]:
         yield 1
     finally:
         os.seteuid(0)
+
+
+def test_a_zombie_that_denies_a_look_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dying:
+        """Alive when the target was asked, a zombie when its memory was."""
+
+        name = "server"
+        child = subprocess.Popen([sys.executable, "-c", ""])
+
+        def processes(self) -> list[psutil.Process]:
+            return [psutil.Process(self.child.pid)]
+
+    def deny(process: psutil.Process) -> None:
+        raise PermissionError
+
+    os.waitid(os.P_PID, Dying.child.pid, os.WEXITED | os.WNOWAIT)
+    monkeypatch.setattr(sample, "read_memory", deny)
+    with pytest.raises(TargetEndedError):
+        Sampler(Dying()).sample()
+    Dying.child.wait()
 
 
 def test_a_process_of_somebody_else_is_said(somebody_else: int) -> None:

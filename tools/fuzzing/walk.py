@@ -204,7 +204,7 @@ class Walk:
         room = 2 * (self.limits.max_head_size + 1) + _MAX_RESPONSE_HEAD
         if protocol.buffered > room:
             raise ProtocolViolationError(f"{protocol.buffered} bytes are buffered")
-        if protocol.room < 0:
+        if protocol.room < (protocol.state in READING):
             raise ProtocolViolationError("unanswered requests beyond the limit")
         if not self.stage.promised.startswith(self.got):
             raise ProtocolViolationError("the client got what was not promised")

@@ -18,7 +18,7 @@ def show_count(number: float | None) -> str:
 
 
 def show_clock(seconds: float) -> str:
-    """Write elapsed time as H:MM:SS."""
-    minutes, second = divmod(int(seconds), 60)
+    """Write elapsed time as H:MM:SS; a wait that ends a moment early counts in full."""
+    minutes, second = divmod(int(seconds + 0.05), 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour}:{minute:02d}:{second:02d}"

@@ -43,6 +43,8 @@ what is measured
   files shows fewer than it serves; then the view says that it is a lower bound.
   The start is the first look; at a COMMAND, the first when it listens and has started its
   workers, or after {SETTLE:g} s.
+  A look takes about 10 ms of CPU time, and 16 ms more for each 1,000 downloads; the
+  column sample_cost of the CSV file tells how long it took here.
 
 limits
   --max-growth and --max-rss end the run at the first breach, as judged by the peak.

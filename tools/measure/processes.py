@@ -56,7 +56,7 @@ class Tree:
             process = psutil.Process(pid)
         except psutil.NoSuchProcess:
             raise NoSuchTargetError(f"no process has the pid {pid}") from None
-        if not _runs(process):
+        if not runs(process):
             raise NoSuchTargetError(f"the process with the pid {pid} has ended")
         return cls([process])
 
@@ -73,13 +73,13 @@ class Tree:
             raise NoSuchTargetError(f"who listened on TCP port {port} has just ended") from None
 
     def processes(self) -> list[psutil.Process]:
-        found = {root.pid: root for root in self.roots if _runs(root)}
+        found = {root.pid: root for root in self.roots if runs(root)}
         for root in list(found.values()):
             try:
                 children = root.children(recursive=True)
             except psutil.NoSuchProcess:
                 continue
-            found.update({child.pid: child for child in children if _runs(child)})
+            found.update({child.pid: child for child in children if runs(child)})
         return list(found.values())
 
 
@@ -149,8 +149,8 @@ def _program(process: psutil.Process) -> str:
         return process.name()
 
 
-def _runs(process: psutil.Process) -> bool:
-    """False for a zombie, and for a pid that was given to another process."""
+def runs(process: psutil.Process) -> bool:
+    """Whether *process* is alive: a zombie is not, nor is a pid that has a new owner."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

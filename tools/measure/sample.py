@@ -16,7 +16,7 @@ from measure.descriptors import (
 )
 from measure.kernel import KernelTcp, read_kernel_tcp
 from measure.memory import Memory, read_memory
-from measure.processes import NoRightError, Target, TargetEndedError
+from measure.processes import NoRightError, Target, TargetEndedError, runs
 from measure.sockets import Connections, count_connections, portable_connections, read_table
 
 _LINUX = Path("/proc/self/fd").exists()
@@ -127,7 +127,8 @@ class Sampler:
             except _GONE:
                 continue
             except _DENIED:
-                raise self._no_right(process) from None
+                if runs(process):  # a zombie denies everything
+                    raise self._no_right(process) from None
         return running
 
     def _cpu_since(self, seconds: dict[tuple[int, float], float], at: float) -> float:
@@ -144,8 +145,10 @@ class Sampler:
                 return _open_linux(alive) if _LINUX else _open_portable(alive)
             return _Open(sum(count_descriptors(process) for process in alive))
         except _GONE:
-            return _Open()  # it ended in the middle of the look: the next one will tell
+            return _Open()  # one ended in the middle of the look: the next one will tell
         except _DENIED:
+            if not all(runs(process) for process in alive):
+                return _Open()
             raise self._no_right(alive[0]) from None
 
     def _no_right(self, process: psutil.Process) -> NoRightError:

@@ -15,7 +15,7 @@ def counterfactual(history: History, name: str) -> list[str]:
     if downloads is None:
         return [takes]
     if not downloads.count:
-        return [f"no download in flight: {takes}"]
+        return [f"no file is open for reading: {takes}"]
     size = show_size(downloads.size)
     plural = "s" if downloads.count > 1 else ""
     return [
@@ -45,7 +45,7 @@ def summary(history: History, name: str) -> list[str]:
     connections = history.peak_growth("connections")
     if connections:
         each = show_size(history.growth_per_connection(own), signed=True)
-        lines[-1] += f", {each} for each of {show_count(connections)} connections"
+        lines.append(f"growth per connection: {each} for each of {show_count(connections)}")
     if history.peak("downloads"):
         lines.append(
             f"load-all: up to {show_size(history.peak('load_all'))} "
@@ -53,8 +53,8 @@ def summary(history: History, name: str) -> list[str]:
         )
     if history.peak("kernel_tcp") is not None:
         lines.append(
-            f"kernel: up to {show_size(history.peak('send_queues'))} in its send queues, "
-            f"up to {show_size(history.peak('kernel_tcp'))} TCP memory of the whole machine"
+            f"kernel: its send queues up to {show_size(history.peak('send_queues'))}, "
+            f"TCP memory of the machine up to {show_size(history.peak('kernel_tcp'))}"
         )
     return lines
 

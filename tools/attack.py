@@ -1,0 +1,222 @@
+"""Attack a server on this machine, and tell what it makes of it.
+
+python tools/attack.py siege
+python tools/attack.py crowd --port 8080
+"""
+
+import argparse
+import contextlib
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from evloop.units import format_duration, format_size, parse_duration, parse_size
+
+try:
+    from attacks.churn import Counts, churn
+    from attacks.cold import LARGE as COLD
+    from attacks.cold import cold_disk
+    from attacks.crowding import crowd
+    from attacks.docroot import make_docroot, make_many, make_real
+    from attacks.fleet import storm
+    from attacks.patience import patience
+    from attacks.probing import probe
+    from attacks.siege import Forces, siege
+    from attacks.target import Target, Victim
+    from measure.arguments import Parser, port, positive, value
+    from measure.processes import TargetError
+except ImportError as error:
+    sys.exit(f"attack: {error.name} is missing: pip install 'evloop[tools]'")
+
+_Attack = Callable[[argparse.Namespace, Path], Iterator[str]]
+
+EXIT_OK, EXIT_FAILED, EXIT_ENVIRONMENT = 0, 1, 3
+
+_HELP = f"""\
+Without --port an evloop is started for the attack, in a process of its own. With it, the
+server has to serve a directory that `attack.py docroot` made. Everything stays on 127.0.0.1,
+and ends after the time or the number that is given.
+Exit codes: 0 done, {EXIT_FAILED} the server failed, 2 wrong usage, {EXIT_ENVIRONMENT} the \
+environment refused."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one attack and return the exit code."""
+    options = _parser().parse_args(arguments)
+    _raise_descriptor_limit()
+    try:
+        with tempfile.TemporaryDirectory(prefix="attack-") as directory:
+            for line in options.run(options, Path(directory)):
+                print(line, flush=True)
+    except (AssertionError, RuntimeError) as error:
+        return _complain(error, EXIT_FAILED)
+    except (TargetError, OSError) as error:
+        return _complain(error, EXIT_ENVIRONMENT)
+    except KeyboardInterrupt:
+        return EXIT_OK
+    return EXIT_OK
+
+
+def _complain(error: BaseException, code: int) -> int:
+    print(f"attack: {error}", file=sys.stderr)
+    return code
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+# The attacks: each yields what it has to tell, line by line
+
+
+@contextlib.contextmanager
+def _target(options: argparse.Namespace, directory: Path, **settings: object) -> Iterator[Target]:
+    """Yield the server that the options name, or one of our own over a new docroot."""
+    if options.port is not None:
+        yield Target.on_port(options.port)
+    else:
+        with Victim(make_docroot(directory), **settings) as victim:
+            yield victim
+
+
+def _siege(options: argparse.Namespace, directory: Path) -> Iterator[str]:
+    forces = Forces(options.heads, options.readers, options.idle)
+    with _target(options, directory) as target:
+        yield from siege(target, forces, options.seconds, options.rounds)
+
+
+def _crowd(options: argparse.Namespace, directory: Path) -> Iterator[str]:
+    with _target(options, directory, descriptors=options.descriptors) as target:
+        yield from crowd(target, options.clients, options.seconds)
+
+
+def _patience(options: argparse.Namespace, directory: Path) -> Iterator[str]:
+    with _target(options, directory) as target:
+        yield from patience(target, options.seconds)
+
+
+def _probe(options: argparse.Namespace, directory: Path) -> Iterator[str]:
+    with _target(options, directory) as target:
+        yield from probe(target)
+
+
+def _churn(options: argparse.Namespace, directory: Path) -> Iterator[str]:
+    counts = Counts(options.gets, options.aborts, options.cancels)
+    with _target(options, directory) as target:
+        yield from churn(target, counts, options.seed)
+
+
+def _fleet(options: argparse.Namespace, directory: Path) -> Iterator[str]:
+    names = make_many(directory, options.files, options.size)
+    with Victim(directory, memory_limit=options.memory_limit) as target:
+        yield from storm(target, names, options.clients)
+
+
+def _cold(options: argparse.Namespace, directory: Path) -> Iterator[str]:
+    yield f"writing a file of {format_size(options.size)}"
+    make_real(directory / COLD[1:], options.size)
+    make_docroot(directory)
+    yield from cold_disk(directory, options.clients, options.seconds, options.rounds)
+
+
+def _docroot(options: argparse.Namespace, directory: Path) -> Iterator[str]:
+    os.mkdir(options.path)
+    yield str(make_docroot(options.path))
+
+
+# The command line
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="attack",
+        description="Attack a server on this machine, and tell what it makes of it.",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="ATTACK", required=True)
+    one = _adder(commands)
+    it = one("siege", _siege, "slow heads, slow readers and idle clients at once", port_too=True)
+    _number(it, "--heads", 2000, "clients that never end their request head")
+    _number(it, "--readers", 2000, "clients that read 512 bytes a second of a large file")
+    _number(it, "--idle", 2000, "clients that never ask")
+    _time(it, "--seconds", 10.0, "length of each measurement")
+    _number(it, "--rounds", 3, "rounds of quiet and attack, of which the medians are told")
+    it = one("crowd", _crowd, "more clients than descriptors", port_too=True)
+    _number(it, "--clients", 400, "clients that ask once and stay")
+    _number(it, "--descriptors", 256, "limit of open files of the server that is started")
+    _time(it, "--seconds", 10.0, "time that they stay")
+    it = one("patience", _patience, "how long clients that give nothing are kept", port_too=True)
+    _time(it, "--seconds", 150.0, "time after which it ends")
+    one("probe", _probe, "odd paths, odd ranges, and request smuggling", port_too=True)
+    it = one("churn", _churn, "connections that come and go, well and badly", port_too=True)
+    _number(it, "--gets", 20000, "connections that ask, take the answer and close")
+    _number(it, "--aborts", 20000, "connections that go away at a random point")
+    _number(it, "--cancels", 5000, "downloads that are given up in the middle")
+    _number(it, "--seed", 1, "of the random choices")
+    it = one("fleet", _fleet, "a fleet that asks for many small files and never reads")
+    _number(it, "--files", 10000, "different small files")
+    _size(it, "--size", 256 * 1024, "of each")
+    _number(it, "--clients", 1000, "connections that share them")
+    _size(it, "--memory-limit", 96 * 1024**2, "of the server")
+    it = one("cold", _cold, "downloads of a file that is not in memory")
+    _size(it, "--size", 1024**3, "of the file, which is written to the temporary directory")
+    _number(it, "--clients", 4, "downloads at once, each from another place")
+    _time(it, "--seconds", 5.0, "length of each measurement")
+    _number(it, "--rounds", 3, "rounds with and without, of which the medians are told")
+    it = one("docroot", _docroot, "make the directory that a server of your own is to serve")
+    it.add_argument("path", type=Path, metavar="PATH", help="a directory that does not exist yet")
+    return parser
+
+
+def _adder(commands: "argparse._SubParsersAction[Parser]") -> Callable[..., Parser]:
+    def add(name: str, run: _Attack, what: str, *, port_too: bool = False) -> Parser:
+        parser = commands.add_parser(name, help=what, description=what)
+        parser.set_defaults(run=run)
+        if port_too:
+            parser.add_argument(
+                "--port",
+                type=value(port),
+                help="attack the server that listens there (default: start an evloop)",
+            )
+        return parser
+
+    return add
+
+
+def _number(parser: Parser, name: str, default: int, what: str) -> None:
+    parser.add_argument(
+        name,
+        type=value(positive),
+        default=default,
+        metavar="N",
+        help=f"{what} (default: {default})",
+    )
+
+
+def _size(parser: Parser, name: str, default: int, what: str) -> None:
+    parser.add_argument(
+        name,
+        type=value(parse_size),
+        default=default,
+        metavar="SIZE",
+        help=f"{what} (default: {format_size(default)})",
+    )
+
+
+def _time(parser: Parser, name: str, default: float, what: str) -> None:
+    parser.add_argument(
+        name,
+        type=value(parse_duration),
+        default=default,
+        metavar="TIME",
+        help=f"{what} (default: {format_duration(default)})",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Hostile clients, and what a server makes of them."""
