@@ -438,7 +438,7 @@ ALTERNATE, NORMAL = "\x1b[?1049h", "\x1b[?1049l"
 @pytest.mark.parametrize("keys", [b"q", b"\x03"])
 def test_the_live_view_ends_cleanly_on_a_key(keys: bytes) -> None:
     with Terminal("--", *python(IDLE)) as terminal:
-        terminal.read_until("no download in flight")
+        terminal.read_until("no file is open for reading")
         (server,) = psutil.Process(terminal.child.pid).children()
         assert termios.tcgetattr(terminal.theirs) != terminal.before
         terminal.type(keys)
