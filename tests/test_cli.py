@@ -117,6 +117,20 @@ def test_what_the_environment_refuses_is_one_line_and_1(
     busy.close()
 
 
+@pytest.mark.parametrize(("limits", "raised"), [((64, 512), [(512, 512)]), ((512, 512), [])])
+def test_all_descriptors_that_are_allowed_are_used(
+    limits: tuple[int, int],
+    raised: list[tuple[int, int]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr("resource.getrlimit", lambda _: limits)
+    monkeypatch.setattr("resource.setrlimit", lambda _, wanted: seen.append(wanted))
+    run(capsys, "serve", "/no/such/place")
+    assert seen == raised
+
+
 def test_python_m_evloop_is_the_same() -> None:
     assert run_command("--version") == (EXIT_OK, f"evloop {__version__}\n", "")
     code, out, err = run_command("serve", "/no/such/place")

@@ -164,6 +164,13 @@ class TestConnectionLimit:
             for client in (second, third):
                 client.socket.close()
 
+    def test_room_that_comes_with_the_end_is_of_no_use(self, root: Path) -> None:
+        with serving(root, max_connections=1) as server, call(server) as client:
+            assert client.get("/").status == 200
+            server.finish()
+            eventually(lambda: server.phase is Phase.CLOSED, "the end")
+            assert client.receive_end() == b""
+
     def test_an_address_has_its_own_limit(self, root: Path) -> None:
         with serving(root, max_connections_per_ip=1) as server, call(server) as first:
             assert first.get("/").status == 200

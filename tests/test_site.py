@@ -50,6 +50,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(root / "other/second.htm", b"<h1>other</h1>")
     write(root / "bare/file.txt", b"bare")
     write(root / "odd/index.html/file.txt", b"odd")
+    write(root / "even/index.html/file.txt", b"odd")
+    write(root / "even/second.htm", b"<h1>even</h1>")
     write(root / "a b/index.html", b"space")
     write(root / "\u00fc/index.html", b"umlaut")
     write(root / "q?x=1/index.html", b"question")
@@ -575,6 +577,7 @@ class TestDirectories:
             assert bench.get("/sub/").body == b"<h1>sub</h1>"
             assert bench.get("/other/").body == b"<h1>other</h1>"
             assert bench.get("/other").status == 308
+            assert bench.get("/even/").body == b"<h1>even</h1>"
             assert bench.get("/bare/").status == 404
             assert bench.get("/odd/").status == 404
 

@@ -60,7 +60,7 @@ def test_one_connection_carries_many_requests(server: Server) -> None:
                 assert (reply.status, reply.body) == (200, data)
                 assert client.get(target, method="HEAD").fields["content-length"] == str(len(data))
             assert client.get("/nothing").status == 404
-        assert server.snapshot().connections == {"idle": 1}
+        eventually(lambda: server.snapshot().connections == {"idle": 1}, "the last note of sending")
 
 
 def test_responses_to_pipelined_requests_come_in_order(server: Server) -> None:

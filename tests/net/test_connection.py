@@ -464,7 +464,7 @@ def test_short_sends_of_every_size_lose_nothing(root: Path, target: str) -> None
     with Wire(root, cache_settings=streamed) as wire:
         peer, _ = wire.connect()
         expected = wire.exchange(peer, request(target))
-        for most in (*range(1, 40), *range(40, len(expected) + 2, 7), len(expected)):
+        for most in range(1, len(expected) + 2):
             sock = faulty_of(wire)
             sock.most = most
             assert wire.exchange(peer, request(target)) == expected, most

@@ -4,6 +4,7 @@ import selectors
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,10 @@ from evloop.net.poller import (
     SelectorPoller,
     default_poller,
 )
+from tests.support.bench import write
+from tests.support.client import request
 from tests.support.descriptors import no_leaks
+from tests.support.wire import Wire
 
 POLLERS: dict[str, Callable[[], Poller]] = {
     "default": default_poller,
@@ -147,6 +151,20 @@ def test_a_wait_ends_with_the_first_event(
     assert [fd for fd, _ in poller.poll(-1, 4)] == [ours.fileno()]  # and not for ever
     assert [fd for fd, _ in poller.poll(1000.0, 4)] == [ours.fileno()]
     poller.unregister(ours.fileno())
+
+
+@pytest.mark.parametrize("name", POLLERS)
+def test_a_server_runs_on_each(name: str, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 10_000
+    write(tmp_path / "large.bin", data)
+    with no_leaks(), Wire(tmp_path, poller=POLLERS[name]()) as wire:
+        wire.listen()
+        peers = [wire.call() for _ in range(5)]
+        for peer in peers:
+            assert wire.exchange(peer, request("/large.bin")).endswith(b"\r\n\r\n" + data)
+            assert wire.exchange(peer, request("/nothing")).startswith(b"HTTP/1.1 404 ")
+            peer.close()
+        wire.until(lambda: not wire.connections)
 
 
 def test_the_bits_are_apart() -> None:

@@ -75,6 +75,7 @@ class Bench:
     def __exit__(self, *ignored: object) -> None:
         self.cache.close()
         self.root.close()
+        assert self.cache.budget.used == 0, "somebody still holds preloaded bytes"
 
     def set_time(self, seconds: int) -> None:
         """Set the time of day to *seconds* since the epoch."""
@@ -129,6 +130,7 @@ def receive(response: Response, step: int = 1000) -> Answer:
     body = response.body
     if body is not None:
         promised = body.remaining
+        assert promised > 0, "a body of nothing has nothing to peek at"
         data += read_body(body, step)
         assert len(data) == len(response.head) + promised
         body.close()

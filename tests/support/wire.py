@@ -20,7 +20,7 @@ from evloop.http.protocol import HttpProtocol
 from evloop.net.admission import Admission
 from evloop.net.connection import Connection
 from evloop.net.listener import Listener
-from evloop.net.poller import default_poller
+from evloop.net.poller import Poller, default_poller
 from evloop.net.reactor import Reactor
 from evloop.net.transport import listening_socket
 from evloop.observe.observer import ExchangeLog, Observer
@@ -101,10 +101,10 @@ class FaultySocket:
 
 
 class FaultyPoller:
-    """epoll, or what there is, with `faults` as above: register, modify, unregister."""
+    """A poller with `faults` as above: register, modify, unregister."""
 
-    def __init__(self) -> None:
-        self._poller = default_poller()
+    def __init__(self, poller: Poller) -> None:
+        self._poller = poller
         self.faults: dict[str, list[int | None]] = {}
         self.interests: dict[int, int] = {}
 
@@ -194,9 +194,10 @@ class Wire:
         per_address: int = 0,
         sendfile: bool = False,
         openat2: bool = True,
+        poller: Poller | None = None,
     ) -> None:
         self.now = 1000.0
-        self.poller = FaultyPoller()
+        self.poller = FaultyPoller(poller or default_poller())
         self.reactor = Reactor(self.poller, lambda: self.now)
         self.root = Root(str(root), openat2=openat2)
         self.reader = Reader(CHUNK)

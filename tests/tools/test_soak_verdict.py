@@ -87,7 +87,7 @@ def memory(
         rss_peak=20 * MIB,
         per_connection=(peak - 10 * MIB) / 1000,
         slope=slope,
-        kernel=(1 * MIB, 100 * MIB),
+        kernel=(1 * MIB, 100 * MIB, 900 * MIB),
         send_queues=50 * MIB,
         descriptors=descriptors,
         cpu_peak=50.0,

@@ -99,7 +99,7 @@ def _memory(memory: Memory) -> dict[str, Any]:
         "slope": None if memory.slope is None else _slope(memory.slope),
         "kernel_tcp": None
         if memory.kernel is None
-        else dict(zip(("base", "peak"), memory.kernel, strict=True)),
+        else dict(zip(("base", "peak", "limit"), memory.kernel, strict=True)),
         "send_queues_peak": memory.send_queues,
         "descriptors": None if memory.descriptors is None else _three(memory.descriptors),
         "cpu_percent_peak": round(memory.cpu_peak, 1),

@@ -171,8 +171,9 @@ def _memory(memory: Memory, connections: int) -> Table:
         ("RSS", "", show_size(memory.rss_peak), ""),
     ]
     if memory.kernel is not None:
-        base, peak = memory.kernel
-        rows.append(("kernel TCP memory, whole machine", show_size(base), show_size(peak), ""))
+        base, peak, limit = memory.kernel
+        name = f"kernel TCP memory, whole machine (of {show_size(limit)})"
+        rows.append((name, show_size(base), show_size(peak), ""))
     rows.append(("send queues of the server", "", show_size(memory.send_queues), ""))
     if memory.descriptors is not None:
         rows.append(("descriptors", *map(show_count, memory.descriptors)))

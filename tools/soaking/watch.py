@@ -26,7 +26,8 @@ class Memory:
     own: of own pages, which alone can leak (*own_metric* says how they were told)
     total: what the server takes altogether (*total_metric*)
     per_connection: growth of own pages at their peak over the peak of connections
-    kernel: TCP memory of the whole machine, both ends of each connection on it
+    kernel: TCP memory of the whole machine, both ends of each connection on it, at the base
+        and at its peak, and where the kernel refuses more
     send_queues: bytes that the server wrote and its clients had not acknowledged
     """
 
@@ -37,7 +38,7 @@ class Memory:
     rss_peak: float
     per_connection: float | None
     slope: Slope | None
-    kernel: tuple[float, float] | None
+    kernel: tuple[float, float, float | None] | None
     send_queues: float | None
     descriptors: tuple[float, float, float] | None
     cpu_peak: float
@@ -125,7 +126,7 @@ class Watch:
             rss_peak=history.peak("rss") or 0.0,
             per_connection=growth / connections if growth is not None and connections else None,
             slope=self._slope,
-            kernel=None if kernel is None or start is None else (start.used, kernel),
+            kernel=None if kernel is None or start is None else (start.used, kernel, start.limit),
             send_queues=history.peak("send_queues"),
             descriptors=self._three("descriptors"),
             cpu_peak=history.peak("cpu_percent") or 0.0,
