@@ -148,6 +148,29 @@ def test_an_interrupt_ends_it_without_a_traceback(
     assert capsys.readouterr().err == "fuzz: interrupted\n"
 
 
+def test_what_another_process_has_found_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def worker(target: str, arguments: list[str], timeout: float) -> str:
+        (prefix,) = (it for it in arguments if it.startswith("-artifact_prefix="))
+        Path(prefix.partition("=")[2], "crash-1").write_bytes(b"a\0b")
+        return "stat::number_of_executed_units: 1234"
+
+    monkeypatch.setattr(engines, "_run_worker", worker)
+    monkeypatch.setitem(targets.RUNS, "head", break_at_a_nul)
+    report = engines.run_atheris("head", [], SEED, 1.0)
+    assert report.executions == 1234
+    assert report.findings[0].data == b"a\0b"
+    assert "RecursionError: too deep" in report.findings[0].trace
+
+
+def test_an_engine_that_does_not_run_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fuzz, "has_atheris", lambda: True)
+    monkeypatch.setattr(engines, "_run_worker", lambda *arguments: "a\nno such module")
+    assert fuzz.main(["--engine", "atheris"]) == fuzz.EXIT_ENVIRONMENT
+    assert capsys.readouterr().err == "fuzz: atheris did not run: no such module\n"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not engines.has_atheris(), reason="atheris is not installed")
 def test_atheris_looks_too() -> None:

@@ -120,7 +120,7 @@ def _cold(options: argparse.Namespace, directory: Path) -> Iterator[str]:
     yield f"writing a file of {format_size(options.size)}"
     make_real(directory / COLD[1:], options.size)
     make_docroot(directory)
-    yield from cold_disk(directory, options.clients, options.seconds, options.rounds)
+    yield from cold_disk(directory, options.clients, options.disk_rate, options.rounds)
 
 
 def _docroot(options: argparse.Namespace, directory: Path) -> Iterator[str]:
@@ -165,9 +165,9 @@ def _parser() -> Parser:
     _size(it, "--memory-limit", 96 * 1024**2, "of the server")
     it = one("cold", _cold, "downloads of a file that is not in memory")
     _size(it, "--size", 1024**3, "of the file, which is written to the temporary directory")
-    _number(it, "--clients", 4, "downloads at once, each from another place")
-    _time(it, "--seconds", 5.0, "length of each measurement")
-    _number(it, "--rounds", 3, "rounds with and without, of which the medians are told")
+    _number(it, "--clients", 4, "downloads at once, each of another part")
+    _size(it, "--disk-rate", 0, "bytes a second of a slowed disk, as root; 0: as it is")
+    _number(it, "--rounds", 5, "rounds with and without, of which the medians are told")
     it = one("docroot", _docroot, "make the directory that a server of your own is to serve")
     it.add_argument("path", type=Path, metavar="PATH", help="a directory that does not exist yet")
     return parser

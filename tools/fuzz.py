@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from fuzzing.engines import Report, has_atheris, run_atheris, run_mutations
+from fuzzing.engines import EngineError, Report, has_atheris, run_atheris, run_mutations
 from fuzzing.targets import TARGETS
 
-EXIT_OK, EXIT_FINDING, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, EXIT_FINDING, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 CORPUS = Path(__file__).resolve().parent.parent / "tests" / "fuzz_corpus"
 _TRACE_LINES = 20
@@ -68,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report = fuzz(target, engine, options.minutes * 60, options.seed, options.corpus)
             findings += len(report.findings)
             _tell(target, engine, report, options.corpus)
+    except EngineError as error:
+        print(f"fuzz: {error}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         print("fuzz: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -98,7 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="fuzz",
         description="Look for inputs that break a promise of evloop.",
-        epilog="exit codes: 0 nothing was found, 1 there is a finding, 2 wrong usage",
+        epilog="exit codes: 0 nothing was found, 1 there is a finding, 2 wrong usage,"
+        " 3 atheris did not run",
     )
     parser.add_argument(
         "--minutes",

@@ -26,6 +26,8 @@ try:
     from comparing.promises import judge
     from comparing.results import Results, ResultsError, load, save
     from comparing.scenarios import SCENARIOS, Scenario
+    from measure.figures import show_size
+    from measure.kernel import read_kernel_tcp
 except ImportError as exc:
     sys.exit(f"strategies.py: {exc.name} is missing: pip install 'evloop[tools]'")
 
@@ -141,7 +143,11 @@ def _measure(
 def _machine() -> dict[str, str]:
     facts = about("")
     kept = ("date", "processor", "memory", "system", "descriptors")
-    return {**{name: facts[name] for name in kept}, "Python": platform.python_version()}
+    machine = {**{name: facts[name] for name in kept}, "Python": platform.python_version()}
+    kernel = read_kernel_tcp()
+    if kernel is not None and kernel.limit is not None:
+        machine["limit of all TCP memory"] = f"{show_size(kernel.limit)} (tcp_mem)"
+    return machine
 
 
 def _installed(servers: Sequence[Server], results: Results) -> list[Server]:

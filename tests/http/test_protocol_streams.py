@@ -129,6 +129,7 @@ STREAMS = {
     "TE hidden": refused(get(b"Transfer-Encoding : chunked") + b"0\r\n\r\n" + GET, 400),
     "folded": refused(get(b"X: y", b" z") + GET, 400),
     "bare LF": refused(b"GET / HTTP/1.1\n" + HOST + b"\r\n" + GET, 400),
+    "bare LF in the query": refused(b"GET /sub?\nX: HTTP/1.1\r\n" + HOST + b"\r\n" + GET, 400),
     "bare LFs": refused(b"GET / HTTP/1.1\nHost: a\n\n" + GET, 400),
     "bare LF in a field": refused(get(b"X: y\nZ: z") + GET, 400),
     "bare CR": refused(get(b"X: y\rZ: z") + GET, 400),

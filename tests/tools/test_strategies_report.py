@@ -155,6 +155,8 @@ PARTS = {
     ("unbounded", "slow-1000"): True,
     ("load-all", "slow-1000"): False,
     ("unbounded", "50x100MB"): False,
+    ("load-all", "stalled-8000"): False,
+    ("streaming", "stalled-8000"): True,
     ("hybrid", "soak"): True,
     ("streaming", "soak"): False,
     ("nginx", "soak"): True,

@@ -36,6 +36,11 @@ class Kind(NamedTuple):
     receive_buffer: int | None = None
     """Bytes that the kernel may hold for the guest."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether an answer is due; for the others, whatever comes is the end."""
+        return self.opening.endswith(b"\r\n\r\n")
+
 
 SMALL_BUFFER = 4 * 1024
 
@@ -119,7 +124,7 @@ class _Crowd:
                 guest.socket.send(kind.trickle)
             # Who never reads would not see the end either: a look at one byte takes nothing.
             size, flags = (kind.bite, 0) if kind.bite else (1, socket.MSG_PEEK)
-            return bool(guest.socket.recv(size, flags))
+            return bool(guest.socket.recv(size, flags)) and kind.asks
         except BlockingIOError:
             return True
         except OSError:

@@ -56,12 +56,16 @@ class Visitor:
 
     def measure(self, seconds: float) -> Latency:
         """Ask for *seconds* and return how long the answers took."""
+        return latency_of(self.sample(seconds))
+
+    def sample(self, seconds: float) -> list[float]:
+        """Like measure(), each request by itself."""
         samples = []
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             samples += [self._ask(self._on_kept), self._ask(self._on_new)]
             time.sleep(_PAUSE)
-        return latency_of(samples)
+        return samples
 
     def _ask(self, how: Callable[[], bytes]) -> float:
         began = time.perf_counter()

@@ -56,6 +56,8 @@ def takes_part(server: Server, scenario: Scenario) -> bool:
         return server.name == Strategy.HYBRID
     if scenario.table is Table.TOOLS and is_strategy(server.name):
         return server.name == Strategy.HYBRID
+    if scenario.table is Table.HELD and server.name == Strategy.LOAD_ALL:
+        return False  # it would hold as many as fit, which other scenarios have shown
     return is_strategy(server.name) or scenario.beside_peers
 
 

@@ -46,6 +46,10 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
 
 
+class EngineError(Exception):
+    """An engine did not run."""
+
+
 class HeldError(Exception):
     """An execution did not come to its end."""
 
@@ -127,7 +131,10 @@ def _alarm() -> Iterator[None]:
 
 
 def run_atheris(target: str, corpus: Sequence[bytes], seed: int, seconds: float) -> Report:
-    """Let atheris look for *seconds*; it stops at the first finding."""
+    """Let atheris look for *seconds*; it stops at the first finding.
+
+    Raises EngineError when it did not run.
+    """
     with tempfile.TemporaryDirectory(prefix="evloop-fuzz-") as directory:
         seeds, artifacts, words = (Path(directory, name) for name in ("seeds", "found", "words"))
         seeds.mkdir()
@@ -150,10 +157,16 @@ def run_atheris(target: str, corpus: Sequence[bytes], seed: int, seconds: float)
         found = [path.read_bytes() for path in sorted(artifacts.iterdir())]
     executions = re.search(r"stat::number_of_executed_units:\s*(\d+)", output)
     report = Report(int(executions[1]) if executions else 0, seconds)
-    report.findings = [Finding(data, _tail(output)) for data in found]
+    report.findings = [_again(target, data) or Finding(data, _tail(output)) for data in found]
     if executions is None and not found:
-        report.findings.append(Finding(b"", f"atheris did not run:\n{_tail(output)}"))
+        raise EngineError(f"atheris did not run: {_tail(output, 1)}")
     return report
+
+
+def _again(target: str, data: bytes) -> Finding | None:
+    """Run what was found here, where the traceback is our own."""
+    with open_target(target) as run, _alarm():
+        return execute(run, data)
 
 
 def _run_worker(target: str, arguments: list[str], timeout: float) -> str:
