@@ -19,9 +19,11 @@ try:
     from attacks.churn import Counts, churn
     from attacks.cold import LARGE as COLD
     from attacks.cold import cold_disk
+    from attacks.costly import cost
     from attacks.crowding import crowd
     from attacks.docroot import make_docroot, make_many, make_real
     from attacks.fleet import storm
+    from attacks.greed import greed
     from attacks.patience import patience
     from attacks.probing import probe
     from attacks.siege import Forces, siege
@@ -104,10 +106,21 @@ def _probe(options: argparse.Namespace, directory: Path) -> Iterator[str]:
         yield from probe(target)
 
 
+def _cost(options: argparse.Namespace, directory: Path) -> Iterator[str]:
+    with _target(options, directory) as target:
+        yield from cost(target, options.requests)
+
+
 def _churn(options: argparse.Namespace, directory: Path) -> Iterator[str]:
     counts = Counts(options.gets, options.aborts, options.cancels)
     with _target(options, directory) as target:
         yield from churn(target, counts, options.seed)
+
+
+def _greed(options: argparse.Namespace, directory: Path) -> Iterator[str]:
+    names = make_many(directory, options.files, options.size)
+    with _target(options, directory) as target:
+        yield from greed(target, names, options.clients, options.seconds)
 
 
 def _fleet(options: argparse.Namespace, directory: Path) -> Iterator[str]:
@@ -153,11 +166,19 @@ def _parser() -> Parser:
     it = one("patience", _patience, "how long clients that give nothing are kept", port_too=True)
     _time(it, "--seconds", 150.0, "time after which it ends")
     one("probe", _probe, "odd paths, odd ranges, and request smuggling", port_too=True)
+    it = one("cost", _cost, "small requests that cost much", port_too=True)
+    _number(it, "--requests", 3000, "of each shape")
     it = one("churn", _churn, "connections that come and go, well and badly", port_too=True)
     _number(it, "--gets", 20000, "connections that ask, take the answer and close")
     _number(it, "--aborts", 20000, "connections that go away at a random point")
     _number(it, "--cancels", 5000, "downloads that are given up in the middle")
     _number(it, "--seed", 1, "of the random choices")
+    it = one("greed", _greed, "clients that take all they can get")
+    _number(it, "--clients", 300, "that pipeline, or ask for what has to be loaded")
+    _number(it, "--files", 600, "different small files")
+    _size(it, "--size", 1024**2, "of each")
+    _time(it, "--seconds", 5.0, "length of each measurement")
+    it.set_defaults(port=None)
     it = one("fleet", _fleet, "a fleet that asks for many small files and never reads")
     _number(it, "--files", 10000, "different small files")
     _size(it, "--size", 256 * 1024, "of each")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,12 +45,11 @@ class Command:
         self,
         root: Path,
         *options: str,
-        descriptors: int | None = None,
         environment: dict[str, str] | None = None,
     ) -> None:
         arguments = ["serve", str(root), "--port", "0", "--host", "127.0.0.1", *options]
         self.process = subprocess.Popen(
-            [sys.executable, *_launch(descriptors), *arguments],
+            [sys.executable, "-m", "evloop", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
@@ -120,15 +119,3 @@ def run_command(*arguments: str, **environment: str) -> tuple[int, str, str]:
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
-
-
-def _launch(descriptors: int | None) -> Sequence[str]:
-    if descriptors is None:
-        return ("-m", "evloop")
-    return (
-        "-c",
-        "import resource, sys\n"
-        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors}, {descriptors}))\n"
-        "from evloop.cli import main\n"
-        "sys.exit(main(sys.argv[1:]))\n",
-    )

@@ -60,6 +60,7 @@ class Launched:
                 preexec_fn=partial(_die_with_parent, os.getpid()) if _LIBC else None,
             )
         except OSError as exc:
+            self._stop_adopting()
             why = exc.strerror or exc
             raise NoSuchTargetError(f"{command[0]!r} can't be started: {why}") from None
         self._mains.add(self._popen.pid)
@@ -128,6 +129,11 @@ class Launched:
             time.sleep(_POLL)
         self._popen.poll()
         self._mains.discard(self.pid)
+        self._stop_adopting()
+
+    def _stop_adopting(self) -> None:
+        if not self._mains:  # nobody is left who would bury an orphan
+            _prctl(_PR_SET_CHILD_SUBREAPER, 0)
 
     def __enter__(self) -> "Launched":
         return self

@@ -137,7 +137,7 @@ _MANY = Scenario(
             }
         ),
     ),
-    clients=10_400,  # some are between two connections at any moment
+    clients=10_800,  # some are between two connections at any moment
     duration=120.0,
     ramp_up=30.0,
     habits=Habits(rate=8 * KIB, pause=20.0, stall=25.0),
