@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, EXIT_USAGE)
     except ServerError as error:
         return _complain(error, EXIT_ENVIRONMENT)
+    except KeyboardInterrupt:  # before the server was there to be finished
+        return EXIT_OK
 
 
 def _complain(error: Exception, code: int) -> int:

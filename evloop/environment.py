@@ -15,6 +15,7 @@ BACKLOG = 4096
 # the poller, the listeners, a look-up under way.
 _RESERVED_DESCRIPTORS = 32
 _DESCRIPTORS_PER_CONNECTION = 2  # the socket, and the file of a download
+_FREE_PORT_TRIES = 8
 _NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
@@ -53,6 +54,21 @@ def open_sink(config: Config) -> Sink | None:
 
 def listen(config: Config) -> list[socket.socket]:
     """Return a listening socket for each host, all on one port; or raise ServerError."""
+    for _ in range(_FREE_PORT_TRIES if config.port == 0 else 0):
+        try:
+            return _listen_once(config)
+        except ServerError as error:
+            # A port that was free on the first host may be in use on another one.
+            if not _is_in_use(error):
+                raise
+    return _listen_once(config)
+
+
+def _is_in_use(error: ServerError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE
+
+
+def _listen_once(config: Config) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     port = config.port
     try:

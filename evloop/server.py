@@ -136,7 +136,12 @@ class Server:
     # Life
 
     def run(self) -> None:
-        """Serve until it is over. Opens first if that was not done."""
+        """Serve until it is over. Opens first if that was not done.
+
+        Raises RuntimeError for a server that has ended.
+        """
+        if self.phase is Phase.CLOSED:
+            raise RuntimeError("a server runs only once")
         if self.phase is Phase.NEW:
             self.open()
         try:

@@ -1,5 +1,6 @@
 """The life of a server: what it opens, what it tells, and that it closes all of it."""
 
+import errno
 import logging
 import os
 import resource
@@ -51,6 +52,29 @@ def config(directory: Path, /, **settings: object) -> Config:
 
 
 class TestOpening:
+    def test_a_free_port_is_free_on_every_host(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int] = []
+
+        def clash(host: str, port: int, *rest: int) -> socket.socket:
+            asked.append(port)
+            if asked[1:] == [port]:
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            return listening_socket(host, port, *rest)
+
+        monkeypatch.setattr("evloop.environment.listening_socket", clash)
+        with serving(root, host=("127.0.0.1", "127.0.0.2")) as server:
+            ports = {port for _, port in server.addresses}
+        assert len(ports) == 1
+        assert asked[0] == asked[2] == 0
+
+    def test_a_server_runs_only_once(self, tmp_path: Path) -> None:
+        with Server(Config(root=str(tmp_path), port=0)).in_thread() as server:
+            pass
+        with pytest.raises(RuntimeError, match="only once"):
+            server.run()
+
     def test_the_real_port_is_told(self, root: Path) -> None:
         with serving(root) as server:
             ((host, port),) = server.addresses

@@ -36,6 +36,10 @@ class Pace:
         self._since = now
         self._bytes = count
 
+    def pause(self, seconds: float) -> None:
+        """Leave out *seconds* in which the client could take nothing."""
+        self._since += seconds
+
     def is_too_slow(self, count: int, now: float) -> bool:
         """Take note of *count* bytes; return whether a window ended below the rate."""
         self._bytes += count

@@ -158,7 +158,8 @@ class HttpProtocol:
         if self.state in FINAL:
             return
         under_way = self.state is _SENDING or self.state is _RESTING
-        if under_way:
+        # Without a body what rests is a request, and its response was never begun.
+        if self.state is _SENDING or (under_way and self._body is not None):
             self._note_end(end, now, why)
         self._close(_ABORTED if under_way else _CLOSED)
 
@@ -296,6 +297,8 @@ class HttpProtocol:
         self.since = now
 
     def _resume(self, now: float) -> None:
+        if self._pace is not None:
+            self._pace.pause(now - self.since)
         self.state = _SENDING
         self.since = now
         if self._body is None:

@@ -21,7 +21,8 @@ ACCEPT_PAUSE = 0.5
 LOG_INTERVAL = 10.0
 """Seconds between two log lines about the same trouble, at least."""
 
-_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# ENOSPC: epoll may not watch one more (epoll_ctl(2)).
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC})
 # The connection that was to be accepted is gone, or was never allowed (accept(2)).
 _LOST = frozenset(
     {
@@ -65,6 +66,7 @@ class Listener:
                 return
             try:
                 accepted, address = self._socket.accept()
+                self._welcome(accepted, address[0], now)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -76,7 +78,6 @@ class Listener:
                 # away for a while instead of spinning.
                 self._pause(error, now)
                 return
-            self._welcome(accepted, address[0], now)
 
     def _welcome(self, accepted: socket.socket, address: str, now: float) -> None:
         if self._admission.is_overrun(address):

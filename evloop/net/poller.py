@@ -26,7 +26,8 @@ class Poller(Protocol):
 
     def modify(self, fd: int, interest: int, /) -> None: ...
 
-    def unregister(self, fd: int, /) -> None: ...
+    def forget(self, fd: int, /) -> None:
+        """Report *fd* no more: it is about to be closed."""
 
     def poll(self, timeout: float, max_events: int, /) -> list[tuple[int, int]]:
         """Return (descriptor, ready bits), waiting up to *timeout* seconds; -1: for ever."""
@@ -36,7 +37,25 @@ class Poller(Protocol):
 
 def default_poller() -> Poller:
     """Return the best poller of this platform."""
-    return select.epoll() if hasattr(select, "epoll") else SelectorPoller()
+    return EpollPoller() if hasattr(select, "epoll") else SelectorPoller()
+
+
+class EpollPoller:
+    """The kernel's epoll, called without anything in between."""
+
+    __slots__ = ("close", "modify", "poll", "register")
+
+    def __init__(self) -> None:
+        epoll = select.epoll()
+        self.register = epoll.register
+        self.modify = epoll.modify
+        self.poll = epoll.poll
+        self.close = epoll.close
+
+    def forget(self, fd: int, /) -> None:
+        # The kernel forgets a closed descriptor by itself, and none of ours has a duplicate
+        # (epoll(7)): a system call less for each connection.
+        pass
 
 
 class SelectorPoller:
@@ -58,7 +77,7 @@ class SelectorPoller:
         else:
             self._selector.unregister(fd)
 
-    def unregister(self, fd: int, /) -> None:
+    def forget(self, fd: int, /) -> None:
         if fd in self._selector.get_map():
             self._selector.unregister(fd)
 

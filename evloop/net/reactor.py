@@ -49,7 +49,7 @@ class Reactor:
         self.crowd = 0
 
     def add(self, fd: int, handler: Handler, interest: int) -> None:
-        """Register *fd*. Its handler must remove it before closing it."""
+        """Register *fd*. Its handler must remove it and then close it."""
         self._poller.register(fd, interest)
         self._handlers[fd] = handler
 
@@ -58,9 +58,9 @@ class Reactor:
         self._poller.modify(fd, interest)
 
     def remove(self, fd: int) -> None:
-        """Forget *fd*, which is still open."""
+        """Forget *fd*, which is about to be closed."""
         del self._handlers[fd]
-        self._poller.unregister(fd)
+        self._poller.forget(fd)
 
     def turn(self, max_wait: float = -1.0) -> None:
         """Wait for something to happen, at most *max_wait* seconds (-1: as long as it takes).

@@ -173,6 +173,16 @@ def test_a_file_that_is_not_at_hand_is_asked_for_again() -> None:
     assert walk.stage.request_count == 1
 
 
+def test_who_goes_away_while_a_request_is_planned_ends_no_response() -> None:
+    walk = Walk()
+    walk.write(get(b"/late/10"))
+    walk.receive()
+    assert walk.state is State.RESTING
+    walk.abort()
+    assert (walk.state, walk.observer.ends) == (State.ABORTED, [])
+    walk.end()
+
+
 def test_a_request_being_planned_is_counted_as_buffered() -> None:
     walk = Walk()
     head = get(b"/late/10")

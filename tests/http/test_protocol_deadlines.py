@@ -140,7 +140,7 @@ def test_a_lingering_peer_is_bounded_in_bytes_too() -> None:
 
 # What is in memory is watched from the first send that left something over.
 @pytest.mark.parametrize(
-    ("kind", "end"), [("body", 1010.0), ("window", 1010.0), ("slow", 1010.0), ("content", 1011.0)]
+    ("kind", "end"), [("body", 1010.0), ("window", 1010.0), ("slow", 1012.0), ("content", 1011.0)]
 )
 def test_a_client_below_the_rate_is_cut(kind: str, end: float) -> None:
     walk = walk_at(1000.0, LIMITS._replace(min_rate=100, min_rate_grace=10.0))
@@ -154,6 +154,20 @@ def test_a_client_below_the_rate_is_cut(kind: str, end: float) -> None:
     assert (walk.state, now) == (State.ABORTED, end)
     assert walk.observer.ends == [End.BELOW_RATE]
     walk.end()
+
+
+def test_a_rest_is_not_the_fault_of_the_client() -> None:
+    walk = walk_at(1000.0, LIMITS._replace(min_rate=100, min_rate_grace=10.0))
+    send_at(walk, 1000.0, get(b"/slow/1500"))
+    now = 1000.0
+    while walk.state in {State.SENDING, State.RESTING}:
+        now += 1.0
+        take_at(walk, now, 300)
+        if walk.state is State.RESTING:
+            now += 60.0
+            walk.now = now
+            walk.protocol.expire(now)
+    assert walk.got == walk.stage.promised
 
 
 def test_a_client_at_the_rate_is_not_cut() -> None:

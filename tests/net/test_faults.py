@@ -168,8 +168,8 @@ def test_a_reset_that_can_not_be_asked_for_is_an_end(wire: Wire, number: int) ->
 POLLER_FAULTS = {
     ("modify", errno.ENOMEM): Outcome.RESET,  # in the middle of a response
     ("modify", errno.ENOENT): Outcome.RESET,
-    ("unregister", errno.ENOENT): Outcome.CLOSED,
-    ("unregister", errno.EBADF): Outcome.CLOSED,
+    ("forget", errno.ENOENT): Outcome.CLOSED,
+    ("forget", errno.EBADF): Outcome.CLOSED,
 }
 
 

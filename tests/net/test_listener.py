@@ -172,11 +172,15 @@ def test_what_should_not_happen_is_logged_and_not_the_end(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.ENOMEM])
-def test_a_poller_without_room_costs_the_connection_and_no_more(wire: Wire, number: int) -> None:
+def test_a_poller_without_room_costs_the_connection_and_no_more(
+    wire: Wire, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
     wire.listen()
     lost = wire.call()
     wire.poller.faults["register"] = [number]
-    wire.turn(3)
+    with caplog.at_level(logging.WARNING, "evloop"):
+        wire.turn(3)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert wire.admission.count == 0
     wire.until(lambda: lost.is_ended or lost.is_reset, lost)
     wire.wait(ACCEPT_PAUSE)

@@ -101,7 +101,7 @@ class FaultySocket:
 
 
 class FaultyPoller:
-    """A poller with `faults` as above: register, modify, unregister."""
+    """A poller with `faults` as above: register, modify, forget."""
 
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
@@ -123,9 +123,9 @@ class FaultyPoller:
         self._poller.modify(fd, interest)
         self.interests[fd] = interest
 
-    def unregister(self, fd: int, /) -> None:
-        self._call("unregister")
-        self._poller.unregister(fd)
+    def forget(self, fd: int, /) -> None:
+        self._call("forget")
+        self._poller.forget(fd)
 
     def poll(self, timeout: float, max_events: int, /) -> list[tuple[int, int]]:
         return self._poller.poll(timeout, max_events)

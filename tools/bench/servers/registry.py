@@ -30,7 +30,7 @@ def all_servers(evloop: Sequence[str], peer_python: str, build: Path) -> tuple[S
             tuple(evloop),
             name=UNBOUNDED,
             options=("--send-queue", "1GiB"),
-            only_in=frozenset({"slow"}),
+            only_in=frozenset({"large", "sendfile", "slow"}),
         ),
         Nginx(),
         Nginx(name="nginx-cache", caches_files=True),
