@@ -48,7 +48,7 @@ class Presentation:
 PRESENTATION: Mapping[Figure, Presentation] = {
     Figure.CPU_PER_REQUEST: Presentation("CPU per request", "µs"),
     Figure.CPU_PER_GB: Presentation("CPU per GB", "s"),
-    Figure.BOTH_PER_REQUEST: Presentation("with the client's", "µs"),
+    Figure.BOTH_PER_REQUEST: Presentation("both ends' CPU", "µs"),
     Figure.BOTH_PER_GB: Presentation("CPU per GB, both ends", "s"),
     Figure.REQUESTS_PER_SECOND: Presentation("requests/s", "", more_is_better=True),
     Figure.THROUGHPUT: Presentation("throughput", "MB/s", more_is_better=True),
