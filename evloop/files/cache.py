@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from evloop.files.content import Budget, Preloaded
 from evloop.files.entry import Entry, Signature, etag_of_content, etag_of_times, signature_of
-from evloop.files.preload import Preload
+from evloop.files.preload import Allowance, Preload
 from evloop.files.reader import Reader
 from evloop.files.root import Root, close_descriptor
 
@@ -52,15 +52,12 @@ DIGESTS_SIZE = _MAX_DIGESTS * 1024
 """Bytes that what is remembered of them may come to take."""
 # So many of the files checked longest ago are looked at to find one to evict.
 _MAX_VICTIMS = 64
-# A file on its way into memory that nobody has asked for since is given up.
+# A file on its way into memory that nobody has asked for since is given up; sooner when
+# its place is wanted. Who waits for it asks every few milliseconds.
 _ABANDONED = 5.0
+_REPLACEABLE = 0.5
 # So many are on their way at once; each has a descriptor, and who asked may be gone.
 _MAX_PRELOADS = 256
-# Bytes that are read into memory in one turn of the loop: to ask for a file is cheap, to
-# read and to digest it is not. Who comes later in the turn asks again.
-_TURN_SIZE = 4 * 1024 * 1024
-# What a step takes of it at least: to open a file costs as much as to read so many bytes.
-_STEP_SIZE = 64 * 1024
 
 
 class Found(NamedTuple):
@@ -91,8 +88,7 @@ class Cache:
         self._entries: dict[bytes, Entry] = {}  # preloaded; checked longest ago first
         self._digests: dict[bytes, Entry] = {}
         self._preloads: dict[bytes, Preload] = {}
-        self._turn = 0.0
-        self._turn_room = _TURN_SIZE
+        self._allowance = Allowance()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -111,10 +107,6 @@ class Cache:
         entry = self._entries.get(path)
         if entry is not None and now - entry.checked < self._settings.revalidate:
             return Found(entry)
-        if now != self._turn:
-            self._turn, self._turn_room = now, _TURN_SIZE
-        elif self._turn_room <= 0:
-            return None
         preload = self._preloads.get(path)
         if preload is not None:
             return self._go_on(path, preload, now)
@@ -172,6 +164,13 @@ class Cache:
             return Found(Entry(path, signature, etag, signature.size, checked=now), fd)
         if self._settings.sharing is Sharing.PRIVATE:
             return self._load_private(path, fd, signature, now)
+        return self._begin(path, fd, signature, now)
+
+    def _begin(self, path: bytes, fd: int, signature: Signature, now: float) -> Found | None:
+        """Begin to read a small file into memory, or stream it when there is no room for it."""
+        if not (self._allowance.left(now, is_new=True) and self._has_place(now)):
+            close_descriptor(fd)
+            return None
         cost = _cost(path, signature.size)
         has_room = self._make_room(cost)
         known = self._digests.pop(path, None)
@@ -180,11 +179,19 @@ class Cache:
             self._digests[path] = known
             return Found(known, fd)
         preload = self._preload(fd, signature, cost if has_room else 0, now)
-        if len(self._preloads) >= _MAX_PRELOADS:
-            oldest = min(self._preloads, key=lambda path: self._preloads[path].touched)
-            self._give_up(oldest, self._preloads[oldest])
         self._preloads[path] = preload
         return self._go_on(path, preload, now)
+
+    def _has_place(self, now: float) -> bool:
+        """Whether one more file may be on its way, if need be in place of an abandoned one."""
+        if len(self._preloads) < _MAX_PRELOADS:
+            return True
+        oldest = min(self._preloads, key=lambda path: self._preloads[path].touched)
+        preload = self._preloads[oldest]
+        if now - preload.touched < _REPLACEABLE:
+            return False
+        self._give_up(oldest, preload)
+        return True
 
     def _preload(self, fd: int, signature: Signature, cost: int, now: float) -> Preload:
         changed = max(signature.mtime_ns, signature.ctime_ns)
@@ -193,13 +200,17 @@ class Cache:
         return Preload(fd, signature, cost, now, settled=settled)
 
     def _go_on(self, path: bytes, preload: Preload, now: float) -> Found | None:
+        preload.touched = now
         done = preload.done
+        room = self._allowance.left(now, is_new=not done)
+        if not room:
+            return None
         try:
-            whole = preload.step(self._reader, now)
+            whole = preload.step(self._reader, room)
         except OSError:
             self._give_up(path, preload)
             raise
-        self._turn_room -= max(preload.done - done, _STEP_SIZE)
+        self._allowance.take(preload.done - done)
         if not whole:
             return None
         del self._preloads[path]
@@ -219,8 +230,7 @@ class Cache:
         cost = max(1, signature.size)
         preload = self._preload(fd, signature, cost if self.budget.take(cost) else 0, now)
         try:
-            while not preload.step(self._reader, now, wait=True):
-                pass
+            preload.step(self._reader, signature.size, wait=True)
         except OSError:
             self.budget.give_back(preload.cost)
             preload.close()

@@ -9,8 +9,14 @@ from evloop.files.entry import Signature
 from evloop.files.reader import MAX_TRIES, FileChangedError, Reader
 from evloop.files.root import close_descriptor
 
-PIECE_SIZE = 1024 * 1024
-"""Bytes that one step reads, at most."""
+TURN_SIZE = 2 * 1024 * 1024
+"""Bytes that are read into memory in one turn of the loop: to ask for a file is cheap, to read
+and to digest it is not. Who comes later in the turn asks again."""
+RESERVE_SIZE = 2 * 1024 * 1024
+"""As much again is for the first pieces of files, so that a small one is not put off by those
+who want many large ones."""
+PIECE_SIZE = 64 * 1024
+"""A first piece out of the reserve. What every step takes, too: to open a file costs as much."""
 _DIGEST_SIZE = 16
 
 
@@ -50,14 +56,13 @@ class Preload:
         self._offset = 0
         self._tries = 0
 
-    def step(self, reader: Reader, now: float, *, wait: bool = False) -> bool:
-        """Read on, a bounded amount; return whether the file is whole.
+    def step(self, reader: Reader, room: int, *, wait: bool = False) -> bool:
+        """Read on, *room* bytes at most; return whether the file is whole.
 
         *wait*: even if the disk has to be waited for. A file that ends early is taken as it
         is. Raises OSError when it can't be read.
         """
-        self.touched = now
-        end = min(self.size, self._offset + PIECE_SIZE)
+        end = min(self.size, self._offset + room)
         while self._offset < end:
             tries = MAX_TRIES if wait else self._tries
             try:
@@ -106,3 +111,25 @@ class Preload:
         """Close the descriptor. May be called again."""
         if self._fd >= 0:
             close_descriptor(self.take_fd())
+
+
+class Allowance:
+    """What may be read into memory in the present turn of the loop, shared by all files."""
+
+    __slots__ = ("_room", "_turn")
+
+    def __init__(self) -> None:
+        self._turn = 0.0
+        self._room = TURN_SIZE
+
+    def left(self, now: float, *, is_new: bool) -> int:
+        """Return how many bytes may be read of a file; a new one has the reserve as well."""
+        if now != self._turn:
+            self._turn, self._room = now, TURN_SIZE
+        if self._room > 0:
+            return max(self._room, PIECE_SIZE)
+        return PIECE_SIZE if is_new and self._room > -RESERVE_SIZE else 0
+
+    def take(self, count: int) -> None:
+        """Note that a step has read *count* bytes."""
+        self._room -= max(count, PIECE_SIZE)

@@ -608,21 +608,56 @@ class TestTrouble:
         assert [tried.read(name, 4.0)[:1] for name in "acb"] == [b"a", b"c", b"b"]
         assert tried.root.opened == [b"b"]
 
+    def test_who_is_still_wanted_keeps_its_place(
+        self, make: Callable[..., Tried], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(evloop.files.cache, "_MAX_PRELOADS", 2)
+        for name in "abc":
+            write(tmp_path / name, name.encode() * 100)
+        tried = make(reader=ColdReader(4))
+        for wanted in (b"a", b"b", b"c"):
+            assert tried.cache.find(wanted, 1.0) is None
+        tried.root.opened.clear()
+        assert [tried.read(name, 1.0)[:1] for name in "ab"] == [b"a", b"b"]
+        assert tried.root.opened == []
+        assert tried.read("c", 1.0)[:1] == b"c"
+
     def test_what_is_read_in_one_turn_is_bounded(
         self, make: Callable[..., Tried], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(evloop.files.cache, "_TURN_SIZE", 1000)
-        monkeypatch.setattr(evloop.files.cache, "_STEP_SIZE", 100)
-        for name in "abc":
-            write(tmp_path / name, name.encode() * 600)
-        tried = make()
-        assert [tried.cache.find(name, 1.0) is not None for name in (b"a", b"b", b"c", b"a")] == [
-            True,
-            True,
-            False,
-            True,  # nothing has to be read for it
-        ]
-        assert tried.cache.find(b"c", 1.1) is not None
+        monkeypatch.setattr(evloop.files.preload, "TURN_SIZE", 1000)
+        monkeypatch.setattr(evloop.files.preload, "RESERVE_SIZE", 200)
+        monkeypatch.setattr(evloop.files.preload, "PIECE_SIZE", 100)
+        for name, size in {"a": 600, "b": 600, "c": 600, "d": 50, "e": 50}.items():
+            write(tmp_path / name, name.encode() * size)
+        tried = make(settings=settings(revalidate=0.0))
+
+        def ask(names: str, now: float) -> str:
+            return "".join(name for name in names if tried.cache.find(name.encode(), now))
+
+        # b and c are begun, the second out of the reserve, which is enough for d as a whole.
+        assert ask("abcde", 1.0) == "ad"
+        assert ask("abcde", 1.0) == "ad"  # checked against the disk, but not read
+        # c has waited for longest now, but who asks first goes on first.
+        assert ask("bce", 2.0) == "bce"
+
+    def test_a_small_file_is_not_put_off_by_many_large_ones(
+        self, make: Callable[..., Tried], tmp_path: Path
+    ) -> None:
+        large = [b"large-%d" % number for number in range(60)]
+        for name in large:
+            write(tmp_path / name.decode(), os.urandom(1024 * 1024))
+        write(tmp_path / "small", b"small")
+        roomy = {"max_in_memory_size": 1024 * 1024, "memory_budget": 8 * 1024 * 1024}
+        tried = make(settings=settings(revalidate=1.0, **roomy))
+        waits = 0
+        for turn in range(200):
+            for name in (large[turn % 60 :] + large)[:20]:
+                found = tried.cache.find(name, float(turn))
+                if found is not None and found.fd >= 0:
+                    os.close(found.fd)
+            waits += tried.cache.find(b"small", float(turn)) is None
+        assert waits == 0
 
     def test_what_is_on_its_way_is_let_go_at_the_end(
         self, make: Callable[..., Tried], tmp_path: Path

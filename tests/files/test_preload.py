@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evloop.files.entry import signature_of
-from evloop.files.preload import PIECE_SIZE, Preload
+from evloop.files.preload import PIECE_SIZE, RESERVE_SIZE, TURN_SIZE, Allowance, Preload
 from evloop.files.reader import MAX_TRIES, Reader
 from tests.support.bench import write
 from tests.support.descriptors import no_leaks
@@ -50,7 +50,7 @@ def test_a_file_is_read_in_bounded_steps(tmp_path: Path, length: int, cost: int)
     with no_leaks():
         preload = start(path, cost)
         steps = 1
-        while not preload.step(Reader(), 0.0):
+        while not preload.step(Reader(), PIECE_SIZE):
             steps += 1
         assert steps == max(1, -(-length // PIECE_SIZE))
         assert preload.digest == digest(data)
@@ -68,7 +68,7 @@ def test_a_file_that_is_not_in_memory_is_read_as_its_pages_come(tmp_path: Path, 
     reader = HaltingReader(10_000, patience=2)
     answers: list[bool] = []
     while not (answers and answers[-1]):
-        answers.append(preload.step(reader, 0.0))
+        answers.append(preload.step(reader, len(data)))
     assert answers.count(False) == 2 * 9
     assert reader.asked[:4] == [0, 0, 1, 2]  # the place is asked for again, then the next
     assert preload.digest == digest(data)
@@ -78,7 +78,7 @@ def test_a_file_that_is_not_in_memory_is_read_as_its_pages_come(tmp_path: Path, 
 def test_who_waits_for_the_disk_gets_the_file_at_once(tmp_path: Path) -> None:
     data = os.urandom(30_000)
     preload = start(write(tmp_path / "file", data), 1)
-    assert preload.step(HaltingReader(10_000, MAX_TRIES), 0.0, wait=True)
+    assert preload.step(HaltingReader(10_000, MAX_TRIES), len(data), wait=True)
     assert preload.view == data
     preload.close()
 
@@ -92,7 +92,7 @@ def test_a_file_that_shrinks_meanwhile_is_taken_as_it_is(
     path = write(tmp_path / "file", data)
     preload = start(path, cost)
     os.truncate(path, left)
-    while not preload.step(Reader(), 0.0):
+    while not preload.step(Reader(), PIECE_SIZE):
         pass
     assert preload.size == left
     assert not preload.settled
@@ -102,12 +102,20 @@ def test_a_file_that_shrinks_meanwhile_is_taken_as_it_is(
     preload.close()
 
 
-def test_a_step_is_remembered_as_interest(tmp_path: Path) -> None:
-    preload = start(write(tmp_path / "file", b"x" * 30_000), 1)
-    assert preload.touched == preload.started == 0.0
-    preload.step(HaltingReader(10_000), 3.0)
-    assert (preload.started, preload.touched) == (0.0, 3.0)
-    preload.close()
+def test_a_turn_has_room_for_some_and_a_reserve_for_what_is_new() -> None:
+    allowance = Allowance()
+    assert allowance.left(1.0, is_new=False) == TURN_SIZE
+    allowance.take(TURN_SIZE - 1)
+    assert allowance.left(1.0, is_new=False) == PIECE_SIZE  # a step is never smaller
+    allowance.take(PIECE_SIZE)
+    assert allowance.left(1.0, is_new=False) == 0
+    pieces = 0
+    while size := allowance.left(1.0, is_new=True):
+        assert size == PIECE_SIZE
+        allowance.take(10)  # counts as a whole piece
+        pieces += 1
+    assert pieces == RESERVE_SIZE // PIECE_SIZE
+    assert allowance.left(2.0, is_new=False) == TURN_SIZE
 
 
 def test_the_descriptor_can_be_taken_and_then_is_not_closed(tmp_path: Path) -> None:
