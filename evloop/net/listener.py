@@ -4,6 +4,7 @@ import errno
 import logging
 import socket
 from math import inf
+from sys import intern
 
 from evloop.http.context import Context
 from evloop.http.protocol import HttpProtocol
@@ -80,6 +81,7 @@ class Listener:
                 return
 
     def _welcome(self, accepted: socket.socket, address: str, now: float) -> None:
+        address = intern(address)  # one text for all connections of a client
         if self._admission.is_overrun(address):
             accepted.close()
             return

@@ -115,6 +115,15 @@ def test_without_room_it_looks_away_and_comes_back(
     assert status(wire.exchange(peer, GET)) == 200
 
 
+def test_connections_of_one_client_share_its_address(wire: Wire) -> None:
+    wire.listen()
+    for _ in range(2):
+        wire.call()
+    wire.turn()
+    one, two = wire.connections
+    assert one.protocol.peer is two.protocol.peer
+
+
 def test_trouble_that_goes_on_is_logged_once_an_interval(
     wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:

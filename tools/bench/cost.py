@@ -2,7 +2,7 @@
 
 import psutil
 from measure.kernel import read_kernel_tcp
-from measure.memory import read_memory
+from measure.memory import Memory, read_memory
 from measure.processes import Tree
 
 from bench.figures import VoidError
@@ -31,17 +31,27 @@ class Cost:
 
     def memory_bytes(self) -> int:
         """Return the Pss of all processes: shared pages are divided among their users."""
-        return sum(self._pss(process) for process in self._processes)
+        memories = [self._memory(process) for process in self._processes]
+        return sum(each.rss if each.pss is None else each.pss for each in memories)
+
+    def own_bytes(self) -> int:
+        """Return the anonymous memory of all processes.
+
+        Unlike Pss it does not move when another program that uses the same libraries, such as
+        a client of ours, comes or goes.
+        """
+        memories = [self._memory(process) for process in self._processes]
+        return sum(each.rss if each.anonymous is None else each.anonymous for each in memories)
 
     @staticmethod
-    def _pss(process: psutil.Process) -> int:
+    def _memory(process: psutil.Process) -> Memory:
         try:
             memory = read_memory(process)
         except (psutil.NoSuchProcess, OSError):
             memory = None
         if memory is None:
             raise VoidError("a process of the server ended in the middle")
-        return memory.rss if memory.pss is None else memory.pss
+        return memory
 
 
 def kernel_tcp_bytes() -> int:

@@ -210,11 +210,11 @@ def _held(bench: Bench, order: orders.Hold) -> Sample:
     with own_client(orders.Hold(order.port, order.path, 1, order.rate)) as first:
         await_held(first, 1)
     time.sleep(REST)
-    memory, kernel = bench.server.cost.memory_bytes(), kernel_tcp_bytes()
+    memory, kernel = bench.server.cost.own_bytes(), kernel_tcp_bytes()
     with own_client(order) as client:
         await_held(client, order.connections)
         time.sleep(REST)
-        growth = bench.server.cost.memory_bytes() - memory
+        growth = bench.server.cost.own_bytes() - memory
         kernel_growth = kernel_tcp_bytes() - kernel
         _refuse_losses(client)
     return {
