@@ -145,7 +145,7 @@ class Config:
     max_connections: int = field(
         default=0,
         metadata=whole_option(
-            0, None, "connections at once; 0: as many as there are descriptors for"
+            0, None, "connections at once; 0: as many as there are descriptors for, two each"
         ),
     )
     max_connections_per_ip: int = field(

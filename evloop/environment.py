@@ -23,12 +23,17 @@ class ServerError(Exception):
     """The environment does not let the server start. The text names option and value."""
 
 
-def connection_limit() -> int:
-    """Return how many connections the limit on descriptors has room for, files included."""
+def connection_limit(wanted: int = 0) -> int:
+    """Return how many connections the limit on descriptors has room for.
+
+    As many as may all be downloads, with a file each; or, where a number is *wanted*, up to as
+    many as there are descriptors: then some downloads may be told to come again (503).
+    """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         soft = 1024 * 1024
-    return max(1, (soft - _RESERVED_DESCRIPTORS) // _DESCRIPTORS_PER_CONNECTION)
+    available = soft - _RESERVED_DESCRIPTORS
+    return max(1, min(wanted, available) if wanted else available // _DESCRIPTORS_PER_CONNECTION)
 
 
 def open_root(config: Config) -> Root:

@@ -71,7 +71,8 @@ class Server:
         settings do not fit it.
         """
         config = self.config
-        plan = plan_memory(config, process_size(), connection_limit(), cgroup_limit())
+        limit = connection_limit(config.max_connections)
+        plan = plan_memory(config, process_size(), limit, cgroup_limit())
         root, sink = open_root(config), None
         try:
             sink = open_sink(config)

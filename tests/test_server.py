@@ -176,6 +176,15 @@ class TestConnectionLimit:
         monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
         assert connection_limit() == limit
 
+    @pytest.mark.parametrize(
+        ("soft", "wanted", "limit"), [(1024, 900, 900), (1024, 5000, 992), (33, 9, 1), (10, 9, 1)]
+    )
+    def test_who_asks_for_more_gets_all_that_there_are(
+        self, soft: int, wanted: int, limit: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
+        assert connection_limit(wanted) == limit
+
     def test_the_next_one_waits_until_there_is_room(self, root: Path) -> None:
         with serving(root, max_connections=2) as server:
             first, second, third = (call(server) for _ in range(3))
