@@ -52,8 +52,18 @@ def make_linked_tree(base: Path, *, with_outside: bool = True) -> Path:
 
 
 def _make_links(base: Path, root: Path) -> None:
-    absolute, outside = os.fspath(root), os.fspath(base / "outside")
-    links = {
+    links = _inside(os.fspath(root)) | _outside(os.fspath(base), os.fspath(root))
+    for name, target in links.items():
+        (root / name).symlink_to(target)
+    # A chain of so many links is followed to its end, one more is too many.
+    (root / "chain1").symlink_to("plain.txt")
+    for number in range(2, MAX_LINKS + 2):
+        (root / f"chain{number}").symlink_to(f"chain{number - 1}")
+
+
+def _inside(absolute: str) -> dict[str, str]:
+    """Return links that end beneath the root, or nowhere, by their names."""
+    return {
         # inside, relative
         "to_file": "plain.txt",
         "to_dir": "sub",
@@ -83,6 +93,25 @@ def _make_links(base: Path, root: Path) -> None:
         "file_slash": "plain.txt/",
         "file_up": "plain.txt/../plain.txt",
         "file_down": "plain.txt/inner.txt",
+        # out and back: it stays beneath the root only at its end
+        "out_and_back": "../root/plain.txt",
+        "sub/out_and_back": "../../root/plain.txt",
+        "abs_out_and_back": f"{absolute}/../root/plain.txt",
+        "via_outside": "../outside/../root/plain.txt",
+        # loops
+        "loop": "loop",
+        "loop_a": "loop_b",
+        "loop_b": "loop_a",
+        "sub/loop_up": "../sub/loop_up",
+        "abs_loop": f"{absolute}/abs_loop",
+        "loop_dir": "loop_dir/x",
+    }
+
+
+def _outside(base: str, absolute: str) -> dict[str, str]:
+    """Return links that end, or pass, outside the root."""
+    outside = f"{base}/outside"
+    return {
         # outside
         "out_file": "../outside/secret.txt",
         "out_dir": "../outside",
@@ -100,7 +129,7 @@ def _make_links(base: Path, root: Path) -> None:
         "abs_out_file": f"{outside}/secret.txt",
         "abs_out_dir": outside,
         "abs_out_missing": f"{outside}/nothing.txt",
-        "abs_base": os.fspath(base),
+        "abs_base": base,
         "abs_slash": "/",
         "abs_etc": "/etc/passwd",
         "abs_etc_dir": "/etc",
@@ -110,22 +139,4 @@ def _make_links(base: Path, root: Path) -> None:
         "abs_evil": f"{absolute}-evil/secret.txt",
         "abs_up_out": f"{absolute}/../outside/secret.txt",
         "abs_sub_up_out": f"{absolute}/sub/../../outside/secret.txt",
-        # out and back: it stays beneath the root only at its end
-        "out_and_back": "../root/plain.txt",
-        "sub/out_and_back": "../../root/plain.txt",
-        "abs_out_and_back": f"{absolute}/../root/plain.txt",
-        "via_outside": "../outside/../root/plain.txt",
-        # loops
-        "loop": "loop",
-        "loop_a": "loop_b",
-        "loop_b": "loop_a",
-        "sub/loop_up": "../sub/loop_up",
-        "abs_loop": f"{absolute}/abs_loop",
-        "loop_dir": "loop_dir/x",
     }
-    for name, target in links.items():
-        (root / name).symlink_to(target)
-    # A chain of so many links is followed to its end, one more is too many.
-    (root / "chain1").symlink_to("plain.txt")
-    for number in range(2, MAX_LINKS + 2):
-        (root / f"chain{number}").symlink_to(f"chain{number - 1}")
