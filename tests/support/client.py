@@ -76,15 +76,20 @@ class Client:
             missing -= len(piece)
         return b"".join(pieces)
 
-    def receive_end(self) -> bytes:
+    def receive_end(self, *, or_reset: bool = False) -> bytes:
         """Return all that comes until the server closes; raise ConnectionResetError if it aborts.
 
-        A reset that follows the end is none of the client's business.
+        A reset that follows the end is none of the client's business. Who sends on after it
+        asked for the close gets one in place of the end, and says *or_reset*.
         """
         pieces = [self._received]
         self._received = b""
-        while piece := self.socket.recv(1024 * 1024):
-            pieces.append(piece)
+        try:
+            while piece := self.socket.recv(1024 * 1024):
+                pieces.append(piece)
+        except ConnectionResetError:
+            if not or_reset:
+                raise
         return b"".join(pieces)
 
     def _receive_some(self) -> None:
