@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 ATTACK = Path(__file__).resolve().parents[2] / "tools" / "attack.py"
@@ -44,7 +43,6 @@ def test_a_small_attack_ends_and_tells(name: str) -> None:
     code, out, complaint = run(name, *arguments)
     assert (code, complaint) == (0, "")
     assert re.search(expected, out, re.DOTALL), out
-    assert not psutil.Process().children(), "a server is left"
 
 
 @pytest.mark.parametrize(
