@@ -89,7 +89,7 @@ class Config:
         ),
     )
     send_queue: int = field(
-        default=128 * 1024,
+        default=64 * 1024,
         metadata=size_option(4096, "unsent bytes the kernel may hold per connection", 1024**3),
     )
     revalidate: float = field(

@@ -57,7 +57,7 @@ def open_sink(config: Config) -> Sink | None:
         raise ServerError(f"--access-log {where}: {error.strerror}") from error
 
 
-def listen(config: Config) -> list[socket.socket]:
+def listen(config: Config) -> list[socket.SocketType]:
     """Return a listening socket for each host, all on one port; or raise ServerError."""
     for _ in range(_FREE_PORT_TRIES if config.port == 0 else 0):
         try:
@@ -73,8 +73,8 @@ def _is_in_use(error: ServerError) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE
 
 
-def _listen_once(config: Config) -> list[socket.socket]:
-    sockets: list[socket.socket] = []
+def _listen_once(config: Config) -> list[socket.SocketType]:
+    sockets: list[socket.SocketType] = []
     port = config.port
     try:
         for host in config.host:

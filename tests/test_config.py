@@ -186,7 +186,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "memory_budget": "64MiB",
         "preload": "shared",
         "transfer": "copy",
-        "send_queue": "128KiB",
+        "send_queue": "64KiB",
         "revalidate": "1s",
         "index": "index.html",
         "cache_control": "public, max-age=3600",

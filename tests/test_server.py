@@ -57,7 +57,7 @@ class TestOpening:
     ) -> None:
         asked: list[int] = []
 
-        def clash(host: str, port: int, *rest: int) -> socket.socket:
+        def clash(host: str, port: int, *rest: int) -> socket.SocketType:
             asked.append(port)
             if asked[1:] == [port]:
                 raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
@@ -145,7 +145,7 @@ class TestOpening:
     def test_a_machine_without_ipv6_still_has_a_loopback(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def listen(host: str, *arguments: int) -> socket.socket:
+        def listen(host: str, *arguments: int) -> socket.SocketType:
             if ":" in host:
                 raise OSError(97, "Address family not supported by protocol")
             return listening_socket(host, *arguments)

@@ -2,7 +2,7 @@
 
 import errno
 import logging
-import socket
+from socket import SHUT_WR, SocketType
 
 from evloop.http.exchange import End
 from evloop.http.protocol import HttpProtocol
@@ -31,7 +31,7 @@ class Connection:
 
     __slots__ = ("_admission", "_interest", "_socket", "protocol", "slot")
 
-    def __init__(self, sock: socket.socket, protocol: HttpProtocol, admission: Admission) -> None:
+    def __init__(self, sock: SocketType, protocol: HttpProtocol, admission: Admission) -> None:
         self._socket = sock
         self.protocol = protocol
         self._admission = admission
@@ -177,7 +177,7 @@ class Connection:
         the answer (RFC 9112 section 9.6).
         """
         try:
-            self._socket.shutdown(socket.SHUT_WR)
+            self._socket.shutdown(SHUT_WR)
         except OSError:
             self.protocol.abort(End.CLIENT_RESET, now)
             self.close()

@@ -2,8 +2,8 @@
 
 import errno
 import logging
-import socket
 from math import inf
+from socket import SocketType
 from sys import intern
 
 from evloop.http.context import Context
@@ -13,7 +13,7 @@ from evloop.net.admission import Admission
 from evloop.net.connection import Connection
 from evloop.net.poller import NOTHING, READ
 from evloop.net.timers import NO_SLOT
-from evloop.net.transport import prepare
+from evloop.net.transport import accept
 
 ACCEPT_BATCH = 64
 """Connections that are accepted in one turn, at most."""
@@ -47,7 +47,7 @@ class Listener:
     """Accepts connections on one socket. Owns it."""
 
     def __init__(
-        self, sock: socket.socket, context: Context, admission: Admission, send_queue: int
+        self, sock: SocketType, context: Context, admission: Admission, send_queue: int
     ) -> None:
         self._socket = sock
         self._context = context
@@ -66,8 +66,8 @@ class Listener:
                 self._look_away()
                 return
             try:
-                accepted, address = self._socket.accept()
-                self._welcome(accepted, address[0], now)
+                accepted, address = accept(self._socket, self._send_queue)
+                self._welcome(accepted, address, now)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -80,12 +80,11 @@ class Listener:
                 self._pause(error, now)
                 return
 
-    def _welcome(self, accepted: socket.socket, address: str, now: float) -> None:
+    def _welcome(self, accepted: SocketType, address: str, now: float) -> None:
         address = intern(address)  # one text for all connections of a client
         if self._admission.is_overrun(address):
             accepted.close()
             return
-        prepare(accepted, self._send_queue)
         protocol = HttpProtocol(self._context, address, now)
         admitted = self._admission.admit(address)
         try:

@@ -54,8 +54,11 @@ class Timers:
                 return  # looked at in time, and then put where it belongs
             self.forget(timed)
         timed.slot = slot
-        self._slots.setdefault(slot, set()).add(timed)
-        self._wheel_due = min(self._wheel_due, (slot + 1) * TICK)
+        standing = self._slots.get(slot)
+        if standing is None:
+            standing = self._slots[slot] = set()
+            self._wheel_due = min(self._wheel_due, (slot + 1) * TICK)
+        standing.add(timed)
 
     def watch_closely(self, timed: Timed) -> None:
         """Like watch(), to the precision of the clock; for short waits that are not dropped."""

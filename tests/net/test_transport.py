@@ -5,10 +5,11 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
+from socket import SocketType
 
 import pytest
 
-from evloop.net.transport import listening_socket, prepare, reset_on_close
+from evloop.net.transport import accept, listening_socket, reset_on_close
 from tests.support.descriptors import no_leaks
 
 NOTSENT_LOWAT = 25 if sys.platform == "linux" else 0x201
@@ -16,7 +17,7 @@ QUEUE = 54321
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
-def listener(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
+def listener(request: pytest.FixtureRequest) -> Iterator[SocketType]:
     with no_leaks():
         try:
             listener = listening_socket(request.param, 0, 5, QUEUE)
@@ -29,42 +30,43 @@ def listener(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def pair(listener: socket.socket) -> Iterator[tuple[socket.socket, socket.socket]]:
+def pair(listener: SocketType) -> Iterator[tuple[SocketType, socket.socket]]:
     client = socket.create_connection(listener.getsockname()[:2])
-    accepted, _ = listener.accept()
+    accepted, _ = accept(listener, QUEUE)
     yield accepted, client
     accepted.close()
     client.close()
 
 
-def option(sock: socket.socket, level: int, name: int) -> int:
+def option(sock: SocketType, level: int, name: int) -> int:
     return sock.getsockopt(level, name)
 
 
-def test_nothing_waits_for_the_listener(listener: socket.socket) -> None:
+def test_nothing_waits_for_the_listener(listener: SocketType) -> None:
     with pytest.raises(BlockingIOError):
-        listener.accept()
+        accept(listener, QUEUE)
 
 
 def test_an_accepted_socket_has_the_options(
-    listener: socket.socket, pair: tuple[socket.socket, socket.socket]
+    listener: SocketType, pair: tuple[SocketType, socket.socket]
 ) -> None:
-    accepted, _ = pair
-    prepare(accepted, QUEUE)
+    accepted, client = pair
+    assert accepted.getpeername() == client.getsockname()
+    assert accepted.family == client.family
     assert accepted.gettimeout() == 0.0
     assert option(accepted, socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert option(accepted, socket.IPPROTO_TCP, NOTSENT_LOWAT) == QUEUE
 
 
 def test_options_are_set_where_they_are_not_inherited(
-    listener: socket.socket,
-    pair: tuple[socket.socket, socket.socket],
-    monkeypatch: pytest.MonkeyPatch,
+    listener: SocketType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("evloop.net.transport._INHERITS", False)
-    accepted, _ = pair
-    prepare(accepted, QUEUE + 1)
+    with socket.create_connection(listener.getsockname()[:2]):
+        accepted, address = accept(listener, QUEUE + 1)
+    assert address == listener.getsockname()[0]
     assert option(accepted, socket.IPPROTO_TCP, NOTSENT_LOWAT) == QUEUE + 1
+    accepted.close()
 
 
 def test_a_platform_without_the_queue_limit_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,13 +85,13 @@ def test_version_6_leaves_version_4_alone() -> None:
     six.close()
 
 
-def test_a_port_in_use_costs_no_descriptor(listener: socket.socket) -> None:
+def test_a_port_in_use_costs_no_descriptor(listener: SocketType) -> None:
     host, port = listener.getsockname()[:2]
     with no_leaks(), pytest.raises(OSError, match="in use"):
         listening_socket(host, port, 5, QUEUE)
 
 
-def test_a_close_can_be_a_reset(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_close_can_be_a_reset(pair: tuple[SocketType, socket.socket]) -> None:
     accepted, client = pair
     reset_on_close(accepted)
     linger = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)

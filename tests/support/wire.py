@@ -8,6 +8,7 @@ import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
+from socket import SocketType
 from typing import cast
 
 from evloop.files.cache import Cache, CacheSettings
@@ -22,7 +23,7 @@ from evloop.net.connection import Connection
 from evloop.net.listener import Listener
 from evloop.net.poller import Poller, default_poller
 from evloop.net.reactor import Reactor
-from evloop.net.transport import listening_socket
+from evloop.net.transport import accept, listening_socket
 from evloop.observe.observer import ExchangeLog, Observer
 from evloop.site import Site, SiteSettings
 from tests.support.bench import WALL, later_ns, stopped_clock
@@ -44,7 +45,7 @@ class FaultySocket:
     sends nothing.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: SocketType) -> None:
         self._socket = sock
         self.faults: dict[str, list[int | None]] = {}
         self.most: int | None = None
@@ -84,10 +85,22 @@ class FaultySocket:
         self._call("setsockopt")
         self._socket.setsockopt(*arguments)
 
-    def accept(self) -> tuple["FaultySocket", object]:
+    def _accept(self) -> tuple[int, object]:
         self._call("accept")
-        accepted, address = self._socket.accept()
-        return FaultySocket(accepted), address
+        fd, address = self._socket._accept()  # type: ignore[attr-defined]
+        return fd, address
+
+    @property
+    def family(self) -> int:
+        return self._socket.family
+
+    @property
+    def type(self) -> int:
+        return self._socket.type
+
+    @property
+    def proto(self) -> int:
+        return self._socket.proto
 
     def getsockname(self) -> object:
         return self._socket.getsockname()
@@ -139,7 +152,7 @@ class Peer:
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
-        self.other: socket.socket | None = None  # the server's end
+        self.other: SocketType | None = None  # the server's end
         self.received = bytearray()
         self.is_ended = False
         self.is_reset = False
@@ -169,12 +182,12 @@ class Peer:
         self.socket.close()
 
 
-def _unread(sock: socket.socket) -> int:
+def _unread(sock: SocketType) -> int:
     """Return the bytes that have arrived and are not read."""
     return int.from_bytes(fcntl.ioctl(sock, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-def _waiting(listener: socket.socket) -> int:
+def _waiting(listener: SocketType) -> int:
     """Return the number of connections that wait to be accepted: tcpi_unacked of a listener."""
     info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
     return int.from_bytes(info[24:28], sys.byteorder)
@@ -232,7 +245,7 @@ class Wire:
     def listen(self) -> tuple[Listener, FaultySocket]:
         """Let the reactor accept connections by itself; return who does, and its socket."""
         faulty = FaultySocket(self._listener)
-        sock = cast(socket.socket, faulty)
+        sock = cast(SocketType, faulty)
         listener = Listener(sock, self.context, self.admission, SEND_QUEUE)
         self.admission.on_room = listener.resume
         return listener, faulty
@@ -252,13 +265,12 @@ class Wire:
     def connect(self) -> tuple[Peer, FaultySocket]:
         """Return both ends of a new connection, which the reactor knows."""
         peer = self.call()
-        accepted, address = self._listener.accept()
-        accepted.setblocking(False)
+        accepted, address = accept(self._listener, SEND_QUEUE)
         peer.other = accepted
         faulty = FaultySocket(accepted)
-        protocol = HttpProtocol(self.context, address[0], self.now)
-        self.admission.admit(address[0])
-        Connection(cast(socket.socket, faulty), protocol, self.admission)
+        protocol = HttpProtocol(self.context, address, self.now)
+        self.admission.admit(address)
+        Connection(cast(SocketType, faulty), protocol, self.admission)
         return peer, faulty
 
     @property
