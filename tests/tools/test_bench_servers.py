@@ -101,6 +101,19 @@ def test_nginx_sends_files_unless_it_shall_copy(
     assert f"sendfile {word};" in config
 
 
+@pytest.mark.parametrize(("transfer", "word"), SENDFILE.items())
+@pytest.mark.parametrize(
+    ("name", "switch"),
+    {"aiohttp": "if not {}:\n", "whitenoise": "sendfile=None if {} else False"}.items(),
+)
+def test_a_python_peer_with_sendfile_copies_when_it_shall(
+    name: str, switch: str, transfer: Transfer, word: str, setup: Setup
+) -> None:
+    (peer,) = (each for each in python_peers(sys.executable) if each.name == name)
+    script = peer.launch(replace(setup, transfer=transfer)).files["server.py"]
+    assert switch.format(word == "on") in script
+
+
 def test_only_nginx_cache_caches_files(setup: Setup) -> None:
     assert "open_file_cache" not in Nginx().launch(setup).files["nginx.conf"]
     assert "open_file_cache max" in Nginx(caches_files=True).launch(setup).files["nginx.conf"]
@@ -168,7 +181,17 @@ FLOORS = {
     "close": (("respond", "1024", "close"), b"x" * 1024),
     "copy": (("copy", "{large}"), BODY),
     "sendfile": (("sendfile", "{large}"), BODY),
+    "copy within bounds": (("copy", "{large}", "16384", "40000"), BODY),
+    "sendfile within bounds": (("sendfile", "{large}", "16384", "40000"), BODY),
 }
+
+
+def test_the_bounded_floor_has_the_bounds_of_evloop() -> None:
+    servers = all_servers(["evloop"], sys.executable, Path("build"))
+    (bounded,) = (each for each in servers if isinstance(each, Floor) and each.bounds)
+    assert bounded.bounds == (str(64 * 1024), str(256 * 1024))
+    rows = {row.name for row in ROWS if row.runs(bounded)}
+    assert rows == {"large", "sendfile"}
 
 
 @needs_compiler

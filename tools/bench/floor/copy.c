@@ -1,4 +1,6 @@
-/* copy PORT FILE: every request gets FILE, by read and send of 32 KiB through one buffer. */
+/* copy PORT FILE [SEND_QUEUE BURST]: every request gets FILE, by read and send of 32 KiB
+ * through one buffer.
+ */
 #include "floor.h"
 
 #include <fcntl.h>
@@ -24,7 +26,8 @@ int main(int argc, char **argv)
 {
     struct stat status;
 
-    if (argc != 3) return 2;
+    if (argc < 3) return 2;
+    take_bounds(argv + 3);
     file = open(argv[2], O_RDONLY | O_CLOEXEC);
     if (file < 0 || fstat(file, &status) < 0) fail(argv[2]);
     head_bytes = write_head(head, status.st_size, true);

@@ -29,6 +29,9 @@ enum { EVENTS = 512, REQUEST_BYTES = 16 * 1024, HEAD_BYTES = 512, BACKLOG = 4096
 
 /* By descriptor: the offset of the next byte to send, or -1 while waiting for a request. */
 static off_t *position;
+/* Bytes that may wait unsent in a socket, and that one turn moves; 0: as many as there are. */
+static int send_queue;
+static off_t burst;
 static char request[REQUEST_BYTES];
 
 static void fail(const char *what)
@@ -76,20 +79,25 @@ static void accept_all(int poll, int listener)
 
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+        if (send_queue)
+            setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &send_queue, sizeof send_queue);
         position[fd] = -1;
         watch(poll, EPOLL_CTL_ADD, fd, EPOLLIN);
     }
 }
 
-/* True when the whole response has left, or the connection has. */
+/* True when the whole response has left. */
 static bool push_all(int poll, int fd, off_t total, push_function push, bool was_waiting)
 {
+    off_t stop = burst ? position[fd] + burst : total;
+
     while (position[fd] < total) {
-        ssize_t sent = push(fd, position[fd]);
+        bool is_over = position[fd] >= stop;
+        ssize_t sent = is_over ? -1 : push(fd, position[fd]);
 
         if (sent >= 0) {
             position[fd] += sent;
-        } else if (errno == EAGAIN) {
+        } else if (is_over || errno == EAGAIN) {
             if (!was_waiting) watch(poll, EPOLL_CTL_MOD, fd, EPOLLOUT);
             return false;
         } else {
@@ -121,6 +129,14 @@ static void turn(int poll, int fd, off_t total, push_function push, bool keep_al
         close(fd);
     else if (was_waiting)
         watch(poll, EPOLL_CTL_MOD, fd, EPOLLIN);
+}
+
+/* The arguments behind those of the program, if there are any: SEND_QUEUE BURST. */
+static inline void take_bounds(char **arguments)
+{
+    if (arguments[0] == NULL || arguments[1] == NULL) return;
+    send_queue = atoi(arguments[0]);
+    burst = atoll(arguments[1]);
 }
 
 static void serve(int port, off_t total, push_function push, bool keep_alive)

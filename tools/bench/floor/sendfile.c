@@ -1,4 +1,4 @@
-/* sendfile PORT FILE: every request gets FILE, moved by the kernel. */
+/* sendfile PORT FILE [SEND_QUEUE BURST]: every request gets FILE, moved by the kernel. */
 #include "floor.h"
 
 #include <fcntl.h>
@@ -23,7 +23,8 @@ int main(int argc, char **argv)
 {
     struct stat status;
 
-    if (argc != 3) return 2;
+    if (argc < 3) return 2;
+    take_bounds(argv + 3);
     file = open(argv[2], O_RDONLY | O_CLOEXEC);
     if (file < 0 || fstat(file, &status) < 0) fail(argv[2]);
     head_bytes = write_head(head, status.st_size, true);

@@ -38,10 +38,11 @@ def compile_floor(name: str, directory: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The C program that a row names, built into *directory*."""
+    """The C program that a row names, built into *directory*; *bounds* go behind its arguments."""
 
     directory: Path
     name: str = "floor"
+    bounds: tuple[str, ...] = ()
     kind: Kind = Kind.FLOOR
     choices: frozenset[Transfer] = frozenset(Transfer)
     prefix: str = ""
@@ -59,4 +60,4 @@ class Floor:
         """Return how it is started; raise VoidError when it does not compile."""
         name, *arguments = setup.floor
         program = compile_floor(name, self.directory)
-        return Launch((str(program), str(setup.port), *arguments))
+        return Launch((str(program), str(setup.port), *arguments, *self.bounds))

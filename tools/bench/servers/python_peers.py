@@ -35,6 +35,9 @@ uvicorn.run(app, host="127.0.0.1", port={port}, access_log=False, log_level="cri
 """
 
 _AIOHTTP = """\
+import os
+if not {sendfile}:
+    os.environ["AIOHTTP_NOSENDFILE"] = "1"
 from aiohttp import web
 
 app = web.Application()
@@ -86,7 +89,8 @@ class Gunicorn(BaseApplication):
     def load_config(self):
         settings = dict(bind="127.0.0.1:{port}", workers=1, worker_class="gthread", threads=4,
                         worker_connections={connections}, keepalive={patience}, backlog=4096,
-                        timeout={patience}, loglevel="critical", control_socket_disable=True)
+                        timeout={patience}, loglevel="critical", control_socket_disable=True,
+                        sendfile=None if {sendfile} else False)  # any value switches it off
         for name, value in settings.items():  # older versions have no control socket
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
@@ -167,6 +171,7 @@ class PythonPeer:
             port=setup.port,
             connections=setup.connections,
             patience=PATIENCE,
+            sendfile=setup.transfer is not Transfer.COPY,
         )
         files = {_SCRIPT: script, **dict(self.more_files)}
         return Launch((self.python, str(setup.scratch / _SCRIPT)), files)
@@ -174,13 +179,13 @@ class PythonPeer:
 
 def python_peers(python: str) -> tuple[PythonPeer, ...]:
     """Return the servers that run in the interpreter *python*."""
-    sendfile = frozenset({Transfer.SENDFILE})
+    both = frozenset({Transfer.COPY, Transfer.SENDFILE})
     return (
         PythonPeer(python, "http.server", _HTTP_SERVER, ("http.server",)),
         PythonPeer(
             python, "starlette", _STARLETTE, ("starlette", "uvicorn"), ("starlette", "uvicorn")
         ),
-        PythonPeer(python, "aiohttp", _AIOHTTP, ("aiohttp",), ("aiohttp",), sendfile),
+        PythonPeer(python, "aiohttp", _AIOHTTP, ("aiohttp",), ("aiohttp",), both),
         PythonPeer(python, "tornado", _TORNADO, ("tornado",), ("tornado",)),
         PythonPeer(python, "twisted", _TWISTED, ("twisted.web",), ("twisted",)),
         PythonPeer(
@@ -189,7 +194,7 @@ def python_peers(python: str) -> tuple[PythonPeer, ...]:
             _WHITENOISE,
             ("whitenoise", "gunicorn"),
             ("whitenoise", "gunicorn"),
-            sendfile,
+            both,
         ),
         PythonPeer(
             python,

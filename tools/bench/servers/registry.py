@@ -11,11 +11,17 @@ from bench.servers.h2o import H2o
 from bench.servers.lighttpd import Lighttpd
 from bench.servers.nginx import Nginx
 from bench.servers.python_peers import python_peers
+from evloop.config import Config
+from evloop.net.connection import BURST_SIZE
 
 SUBJECT = "evloop"
 
 # evloop without its bound on unsent bytes: what the bound costs a fast client.
 UNBOUNDED = "evloop-unbounded"
+
+# The floor with evloop's bounds on unsent bytes and on turns: what is left is Python.
+BOUNDED_FLOOR = "floor-bounded"
+_BOUNDS = (str(Config().send_queue), str(BURST_SIZE))
 
 
 def all_servers(evloop: Sequence[str], peer_python: str, build: Path) -> tuple[Server, ...]:
@@ -40,4 +46,5 @@ def all_servers(evloop: Sequence[str], peer_python: str, build: Path) -> tuple[S
         H2o(),
         *python_peers(peer_python),
         Floor(build),
+        Floor(build, name=BOUNDED_FLOOR, bounds=_BOUNDS, only_in=frozenset({"large", "sendfile"})),
     )
