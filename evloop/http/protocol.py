@@ -7,10 +7,11 @@ deadline are read off. Nothing here touches a socket, so every test is made of l
     out:  outgoing()    state        deadline
 """
 
+from evloop.http.answering import Refusal, answer, refuse
 from evloop.http.context import Context, Pace
 from evloop.http.exchange import OVER_LIMIT, End, Exchange
 from evloop.http.framing import split_head
-from evloop.http.request import Request, RequestError, parse_head
+from evloop.http.request import RequestError
 from evloop.http.response import Body, Buffer, Response, Window
 from evloop.http.states import FINAL, State
 
@@ -144,7 +145,8 @@ class HttpProtocol:
 
     def refuse(self, error: RequestError, now: float) -> None:
         """Answer *error* to what was not understood, or to a peer that may not even ask."""
-        self._refuse(error, None, self._received, now)
+        response, reason = refuse(error, None, self._context, now)
+        self._start(response, self._received, now, reason)
 
     def finish(self, now: float) -> None:
         """Let what is being answered be the last: the server stops."""
@@ -206,39 +208,14 @@ class HttpProtocol:
             self._answer(head, now)
 
     def _answer(self, head: bytes, now: float) -> None:
-        response = self._context.memo.recall(head, now)
-        if response is not None:
-            self._start(response, head, now)
-            return
-        try:
-            request = parse_head(head)
-        except RequestError as error:
-            self._refuse(error, None, head, now)
-            return
-        self._plan(request, head, now)
-
-    def _plan(self, request: Request, head: bytes, now: float) -> None:
-        context = self._context
-        try:
-            response = context.responder.respond(request, now)
-        except RequestError as error:
-            self._refuse(error, request, head, now)
-            return
-        if response is None:
-            # Parsed again when its turn comes: the fields would take more than the head itself.
+        found = answer(head, self._context, now)
+        if found is None:
             self._head = head
             self._rest(now)
-            return
-        context.memo.remember(head, response, now)
-        self._start(response, head, now)
-
-    def _refuse(
-        self, error: RequestError, request: Request | None, head: bytes, now: float
-    ) -> None:
-        if error.status in OVER_LIMIT:
-            self._context.observer.refusals += 1
-        response = self._context.responder.refuse(error, request, now)
-        self._start(response, head, now, str(error))
+        elif isinstance(found, Refusal):
+            self._start(found.response, head, now, found.reason)
+        else:
+            self._start(found, head, now)
 
     # Responses
 

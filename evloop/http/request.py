@@ -102,10 +102,8 @@ def _check_syntax(head: bytes) -> None:
         httptools.HttpRequestParser(_NO_CALLBACKS).feed_data(head)
     except httptools.HttpParserUpgrade:
         pass  # CONNECT, or an upgrade that is declined by being ignored
-    except httptools.HttpParserInvalidMethodError as error:
-        raise _unknown_method(head) from error
     except httptools.HttpParserError as error:
-        raise _malformed(head, error) from error
+        raise _complaint(head, error) from error
 
 
 def _fields(head: bytes) -> dict[bytes, bytes]:
@@ -152,13 +150,16 @@ def _malformed(head: bytes, error: httptools.HttpParserError | None) -> RequestE
     return RequestError(400, f"malformed request: {error}" if error else "malformed request line")
 
 
-def _unknown_method(head: bytes) -> RequestError:
-    """501 when the head would be right with a method that is known, else 400."""
+def _complaint(head: bytes, error: httptools.HttpParserError) -> RequestError:
+    """501 when the head would be right with a method that is known, else what is wrong with it.
+
+    Other protocols' methods (RTSP's, say) are known to the parser, but not as HTTP's.
+    """
     method, space, rest = head.partition(b" ")
-    if not space or not _TOKEN.fullmatch(method):
-        return RequestError(400, "malformed request line")
+    if method == b"GET" or not space or not _TOKEN.fullmatch(method):
+        return _malformed(head, error)
     try:
         parse_head(b"GET " + rest)
-    except RequestError as error:
-        return error
+    except RequestError as complaint:
+        return complaint
     return RequestError(501, "unknown method")
