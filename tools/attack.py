@@ -13,8 +13,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from evloop.units import format_duration, format_size, parse_duration, parse_size
-
 try:
     from attacks.churn import Counts, churn
     from attacks.cold import LARGE as COLD
@@ -30,6 +28,8 @@ try:
     from attacks.target import Target, Victim
     from measure.arguments import Parser, port, positive, value
     from measure.processes import TargetError
+
+    from evloop.units import format_duration, format_size, parse_duration, parse_size
 except ImportError as error:
     sys.exit(f"attack: {error.name} is missing: pip install 'evloop[tools]'")
 

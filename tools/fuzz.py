@@ -17,8 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from fuzzing.engines import EngineError, Report, has_atheris, run_atheris, run_mutations
-from fuzzing.targets import TARGETS
+try:
+    from fuzzing.engines import EngineError, Report, has_atheris, run_atheris, run_mutations
+    from fuzzing.targets import TARGETS
+except ImportError as error:
+    sys.exit(f"fuzz: {error.name} is missing: pip install 'evloop[tools]'")
 
 EXIT_OK, EXIT_FINDING, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 

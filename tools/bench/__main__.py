@@ -9,7 +9,10 @@ _TOOLS = Path(__file__).resolve().parent.parent
 if not __package__:
     sys.path[0:1] = [str(_TOOLS), str(_TOOLS.parent)]
 
-from bench.cli import main  # noqa: E402
+try:
+    from bench.cli import main
+except ImportError as error:
+    sys.exit(f"bench: {error.name} is missing: pip install 'evloop[tools]'")
 
 if __name__ == "__main__":
     sys.exit(main())

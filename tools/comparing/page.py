@@ -59,6 +59,7 @@ def render(results: Results, pictures: Iterable[str] = ()) -> str:
         timeline=tables.timeline(results),
         held=tables.held(results),
         send_queue=tables.send_queue(results),
+        default_queue=tables.DEFAULT_QUEUE,
         peers=beside.beside_peers(results),
         peers_timeline=beside.peers_timeline(results),
         by_tools=beside.by_tools(results),

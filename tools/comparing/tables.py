@@ -15,9 +15,12 @@ from comparing.scenarios import (
     TIMELINE,
     Scenario,
 )
+from evloop.config import Config
+from evloop.units import format_size
 
 THREE = (Strategy.LOAD_ALL, Strategy.STREAMING, Strategy.HYBRID)
 _OF_ALL = ("load-all", "streaming", "hybrid")
+DEFAULT_QUEUE = format_size(Config().send_queue).replace(" ", "")
 
 
 def observed(results: Results, scenarios: Iterable[Scenario]) -> list[Scenario]:
@@ -224,10 +227,13 @@ def held(results: Results) -> str:
 
 def send_queue(results: Results) -> str:
     """The send queue's bound against the kernel's own behaviour."""
-    settings = ((Strategy.HYBRID, "128KiB (default)"), (Strategy.UNBOUNDED, "1GiB (no bound)"))
+    settings = (
+        (Strategy.HYBRID, f"`--send-queue {DEFAULT_QUEUE}` (default)"),
+        (Strategy.UNBOUNDED, "`--send-queue 1GiB` (no bound)"),
+    )
     rows = (
         (
-            f"`--send-queue {setting.split()[0]}` {setting.partition(' ')[2]}",
+            setting,
             show(results, scenario, name, Quantity.KERNEL_TCP),
             show(results, scenario, name, Quantity.SERVER_SOCKETS),
             each(results, scenario, name, Quantity.SERVER_SOCKETS),
