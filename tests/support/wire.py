@@ -114,14 +114,16 @@ class FaultySocket:
 
 
 class FaultyPoller:
-    """A poller with `faults` as above: register, modify, forget."""
+    """A poller with `faults` and `calls` as above: register, modify, forget, poll."""
 
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
         self.faults: dict[str, list[int | None]] = {}
         self.interests: dict[int, int] = {}
+        self.calls: list[str] = []
 
     def _call(self, name: str) -> None:
+        self.calls.append(name)
         planned = self.faults.get(name)
         number = planned.pop(0) if planned else None
         if number is not None:
@@ -141,6 +143,7 @@ class FaultyPoller:
         self._poller.forget(fd)
 
     def poll(self, timeout: float, max_events: int, /) -> list[tuple[int, int]]:
+        self._call("poll")
         return self._poller.poll(timeout, max_events)
 
     def close(self) -> None:

@@ -1,0 +1,230 @@
+"""What the kernel is asked for by a request, a connection and a download, and nothing else."""
+
+import gc
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from evloop.files.cache import CacheSettings
+from evloop.http.states import State
+from tests.support.bench import write
+from tests.support.client import Client, request
+from tests.support.deadline import PATIENCE, eventually
+from tests.support.serving import Command
+from tests.support.wire import CHUNK, Wire
+
+KIB = 1024
+SMALL, MEDIUM, LARGE = 1 * KIB, 64 * KIB + 17, 3 * KIB * KIB + 17
+REQUESTS = 50
+GET = request("/small.txt")
+CLOSING = request("/small.txt", "Connection: close")
+
+# The turns in which the loop waits: one for each arrival, and a few at both ends of a trace.
+WAIT, SOME = "epoll_wait", 4
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("root")
+    write(root / "small.txt", b"s" * SMALL)
+    write(root / "medium.bin", bytes(MEDIUM))
+    write(root / "large.bin", bytes(LARGE))
+    return root
+
+
+# One step at a time, on a clock that stands
+
+
+@pytest.fixture
+def wire(root: Path) -> Iterator[Wire]:
+    settings = CacheSettings(max_in_memory_size=SMALL, revalidate=3600.0)
+    with Wire(root, cache_settings=settings) as wire:
+        yield wire
+
+
+def rest(wire: Wire) -> None:
+    """Turn until the connection waits for a request."""
+    wire.turn()
+    while wire.connections[0].protocol.state is not State.IDLE:
+        wire.turn()
+
+
+def test_a_keep_alive_hit_is_one_recv_and_one_send(wire: Wire) -> None:
+    peer, sock = wire.connect()
+    wire.exchange(peer, GET)
+    sock.calls.clear()
+    wire.poller.calls.clear()
+    for _ in range(REQUESTS):
+        peer.send(GET)
+        wire.turn()
+        peer.take()
+    assert sock.calls == ["recv", "send"] * REQUESTS
+    assert wire.poller.calls == ["poll"] * REQUESTS
+
+
+def test_a_connection_for_one_request_is_registered_once(wire: Wire) -> None:
+    wire.exchange(wire.connect()[0], CLOSING)
+    wire.poller.calls.clear()
+    peer, sock = wire.connect()
+    peer.send(CLOSING)
+    wire.turn()
+    assert sock.calls == ["recv", "sendmsg", "close"]
+    assert wire.poller.calls == ["register", "poll", "forget"]
+
+
+def test_a_file_is_read_once_in_as_many_refills_as_it_has_chunks(wire: Wire) -> None:
+    peer, sock = wire.connect()
+    wire.exchange(peer, GET)
+    sock.is_bottomless = True
+    before = wire.reader.refills
+    sock.calls.clear()
+    wire.poller.calls.clear()
+    peer.send(request("/medium.bin"))
+    rest(wire)
+    refills = -(-MEDIUM // CHUNK)
+    assert wire.reader.refills - before == refills
+    assert sock.calls == ["recv", "sendmsg"] + ["send"] * (refills - 1)
+    assert wire.poller.calls.count("modify") == 2  # to writing, and back
+
+
+# Bytes that are allocated for a moment: what is received, and little beside it.
+_MOMENT = {"hit": (GET, 20 * KIB), "refills": (request("/medium.bin"), 22 * KIB)}
+
+
+@pytest.mark.parametrize("name", _MOMENT)
+def test_a_request_allocates_little_and_leaves_nothing(wire: Wire, name: str) -> None:
+    asked, most = _MOMENT[name]
+    peer, sock = wire.connect()
+    sock.is_bottomless = True
+
+    def exchange() -> None:
+        peer.send(asked)
+        rest(wire)
+        sock.calls.clear()
+        wire.poller.calls.clear()
+
+    exchange()  # what everybody shares is there by then
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        exchange()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - before <= most
+    blocks = []
+    for _ in range(12):  # free lists and the like take their time to fill
+        for _ in range(REQUESTS):
+            exchange()
+        gc.collect()
+        blocks.append(sys.getallocatedblocks())
+    assert min(later - earlier for earlier, later in pairwise(blocks)) < REQUESTS / 5
+
+
+# The whole program, seen from outside
+
+
+def may_trace() -> str:
+    """Return why no process can be traced here, empty when one can."""
+    if shutil.which("strace") is None:
+        return "strace is not installed"
+    sleeper = ["strace", "-qq", "-o", os.devnull, sys.executable, "-c", ""]
+    done = subprocess.run(sleeper, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return done.stderr.strip() if done.returncode else ""
+
+
+_REASON = may_trace()
+needs_strace = pytest.mark.skipif(bool(_REASON), reason=_REASON)
+
+
+@contextmanager
+def traced(process: int, trace: Path) -> Iterator[Counter[str]]:
+    """Count the system calls of *process* by name; the counts are there when the context ends."""
+    found: Counter[str] = Counter()
+    command = ["strace", "-qq", "-o", str(trace), "-p", str(process)]
+    with subprocess.Popen(command) as strace:
+        try:
+            eventually(lambda: not _is_traced_by(process, 0), "strace to attach")
+            yield found
+        finally:
+            strace.send_signal(signal.SIGINT)
+    found.update(line.partition("(")[0] for line in trace.read_text().splitlines() if "(" in line)
+
+
+def _is_traced_by(process: int, tracer: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text()
+    return f"TracerPid:\t{tracer}\n" in status
+
+
+def keep_alive(command: Command, client: Client) -> None:
+    for _ in range(REQUESTS):
+        assert client.get("/small.txt").status == 200
+
+
+def connections(command: Command, client: Client) -> None:
+    for _ in range(REQUESTS):
+        with Client(command.address) as another:
+            another.send(CLOSING)
+            assert another.receive().status == 200
+            another.receive_end()
+
+
+def revalidations(command: Command, client: Client) -> None:
+    for _ in range(REQUESTS):
+        assert client.get("/small.txt", "If-None-Match: *").status == 304
+
+
+_CONNECTING = ("getsockname", "ioctl", "epoll_ctl", "recvfrom", "sendmsg", "close")
+
+# By what is done so many times: the calls, and how often at most for each time.
+EXPECTED: dict[str, tuple[Callable[[Command, Client], None], dict[str, int]]] = {
+    "keep-alive": (keep_alive, {"recvfrom": 1, "sendto": 1, WAIT: 1}),
+    "revalidation": (revalidations, {"recvfrom": 1, "sendto": 1, WAIT: 1}),
+    # The second accept finds nobody, the second wait is for the request.
+    "connection": (connections, {**dict.fromkeys(_CONNECTING, 1), "accept4": 2, WAIT: 2}),
+}
+
+
+@needs_strace
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_request_costs_these_system_calls(root: Path, tmp_path: Path, name: str) -> None:
+    act, each = EXPECTED[name]
+    with Command(root, "--revalidate", "1h") as command, Client(command.address) as client:
+        act(command, client)
+        with traced(command.process.pid, tmp_path / "trace") as found:
+            act(command, client)
+    most = {call: count * REQUESTS + (SOME if call == WAIT else 0) for call, count in each.items()}
+    assert set(found) == set(most)
+    assert {call: min(count, most[call]) for call, count in found.items()} == dict(found)
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("transfer", "moves"),
+    {"copy": {"preadv2"}, "sendfile": {"preadv2", "sendfile"}}.items(),
+)
+def test_a_download_is_refills_and_nothing_else(
+    root: Path, tmp_path: Path, transfer: str, moves: set[str]
+) -> None:
+    with (
+        Command(root, "--transfer", transfer, "--revalidate", "1h") as command,
+        Client(command.address) as client,
+    ):
+        client.get("/large.bin")
+        client.get("/small.txt")
+        with traced(command.process.pid, tmp_path / "trace") as found:
+            assert len(client.get("/large.bin").body) == LARGE
+            client.get("/small.txt")  # so that the loop has done with the download
+    opening = {"openat2", "newfstatat", "fstat", "openat", "close"}
+    assert set(found) - opening == {"recvfrom", "sendto", "sendmsg", "epoll_ctl", WAIT} | moves
+    assert found["epoll_ctl"] == found["recvfrom"] == 2
