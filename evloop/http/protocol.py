@@ -19,6 +19,8 @@ from evloop.http.states import FINAL, State
 _IDLE, _HEAD, _SENDING, _RESTING = State.IDLE, State.HEAD, State.SENDING, State.RESTING
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
 
+_IN_MEMORY = (memoryview, bytes)  # as a union it would be made anew for each refill
+
 LINGER_SIZE = 256 * 1024
 """Bytes that are discarded, at most, while a connection lingers."""
 
@@ -182,7 +184,7 @@ class HttpProtocol:
         except OSError as error:
             self.abort(End.FILE_CHANGED, now, str(error))
             return ()
-        if isinstance(piece, memoryview | bytes):
+        if isinstance(piece, _IN_MEMORY):
             return (head, piece) if head else (piece,)
         if head:
             return (head,)
