@@ -156,7 +156,8 @@ def _complaint(head: bytes, error: httptools.HttpParserError) -> RequestError:
     Other protocols' methods (RTSP's, say) are known to the parser, but not as HTTP's.
     """
     method, space, rest = head.partition(b" ")
-    if method == b"GET" or not space or not _TOKEN.fullmatch(method):
+    # CONNECT has targets of its own, that a GET could not have, and the other way round.
+    if method in {b"GET", b"CONNECT"} or not space or not _TOKEN.fullmatch(method):
         return _malformed(head, error)
     try:
         parse_head(b"GET " + rest)

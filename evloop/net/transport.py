@@ -48,14 +48,19 @@ def listening_socket(host: str, port: int, backlog: int, send_queue: int) -> Soc
 def accept(listener: SocketType, send_queue: int) -> tuple[SocketType, str]:
     """Return a connection from the backlog and its peer's address.
 
-    It is non-blocking and has the listener's options. Raises OSError as accept(2) does.
+    It is non-blocking and has the listener's options. Raises OSError as accept(2) does:
+    ECONNABORTED for a connection that is gone already.
     """
     # What socket.socket.accept() calls. No public name leads here: the public one builds the layer.
     fd, address = listener._accept()  # type: ignore[attr-defined]
     accepted = SocketType(listener.family, listener.type, listener.proto, fd)
-    accepted.setblocking(False)
-    if not _INHERITS:
-        _set_options(accepted, send_queue)
+    try:
+        accepted.setblocking(False)
+        if not _INHERITS:
+            _set_options(accepted, send_queue)
+    except OSError as error:  # some systems say EINVAL of a connection that was reset
+        accepted.close()
+        raise ConnectionAbortedError(errno.ECONNABORTED, "gone before it was ready") from error
     return accepted, address[0]
 
 

@@ -222,6 +222,8 @@ UNKNOWN_METHODS = {
     head(b"GET_PARAMETER / HTTP/1.1"): 501,
     head(b"PRI / HTTP/1.1"): 501,
     head(b"DESCRIBE / HTTP/1.1", host=b""): 400,
+    head(b"CONNECT *| HTTP/1.1"): 400,
+    head(b"CONNECT \x7f HTTP/1.1"): 400,
     head(b"DESCRIBE / HTTP/1.1", b"X : y"): 400,
     head(b"F(O / HTTP/1.1"): 400,
     head(b"F\xd6O / HTTP/1.1"): 400,

@@ -69,6 +69,20 @@ def test_options_are_set_where_they_are_not_inherited(
     accepted.close()
 
 
+def test_what_is_gone_before_it_has_its_options_is_lost_and_closed(
+    listener: SocketType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("evloop.net.transport._INHERITS", False)
+    monkeypatch.setattr("evloop.net.transport._set_options", refuse)
+    with socket.create_connection(listener.getsockname()[:2]) as client:
+        with no_leaks(), pytest.raises(ConnectionAbortedError):
+            accept(listener, QUEUE)
+        assert client.recv(1) == b""
+
+
 def test_a_platform_without_the_queue_limit_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evloop.net.transport._NOTSENT_LOWAT", None)
     listener = listening_socket("127.0.0.1", 0, 5, QUEUE)

@@ -16,7 +16,7 @@ static ssize_t push_window(int fd, off_t next)
     if (next < (off_t)head_bytes)
         return send(fd, head + next, head_bytes - (size_t)next, MSG_MORE);
     off_t offset = next - (off_t)head_bytes;
-    return sendfile(fd, file, &offset, WINDOW);
+    return sendfile(fd, file, &offset, burst && burst < WINDOW ? (size_t)burst : WINDOW);
 }
 
 int main(int argc, char **argv)
