@@ -30,8 +30,9 @@ try:
     from measure.processes import TargetError
 
     from evloop.units import format_duration, format_size, parse_duration, parse_size
-except ImportError as error:
-    sys.exit(f"attack: {error.name} is missing: pip install 'evloop[tools]'")
+except ModuleNotFoundError as error:
+    print(f"attack: {error.name} is missing: pip install 'evloop[tools]'", file=sys.stderr)
+    sys.exit(3)  # 1 would be a server that failed
 
 _Attack = Callable[[argparse.Namespace, Path], Iterator[str]]
 

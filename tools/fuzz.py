@@ -20,8 +20,9 @@ from typing import NoReturn
 try:
     from fuzzing.engines import EngineError, Report, has_atheris, run_atheris, run_mutations
     from fuzzing.targets import TARGETS
-except ImportError as error:
-    sys.exit(f"fuzz: {error.name} is missing: pip install 'evloop[tools]'")
+except ModuleNotFoundError as error:
+    print(f"fuzz: {error.name} is missing: pip install 'evloop[tools]'", file=sys.stderr)
+    sys.exit(3)  # 1 would be a finding
 
 EXIT_OK, EXIT_FINDING, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -33,7 +33,7 @@ try:
     from measure.sample import Sample, Sampler
     from measure.sentences import summary
     from measure.terminal import Events, in_foreground
-except ImportError as exc:
+except ModuleNotFoundError as exc:
     sys.exit(f"monitor: {exc.name} is missing: pip install 'evloop[tools]'")
 
 _SETTLE_POLL = 0.05  # seconds

@@ -26,8 +26,9 @@ try:
     from soaking.tally import Tally
     from soaking.verdict import Check, is_pass, judge
     from soaking.watch import watch
-except ImportError as error:
-    sys.exit(f"soak: {error.name} is missing: pip install 'evloop[tools]'")
+except ModuleNotFoundError as error:
+    print(f"soak: {error.name} is missing: pip install 'evloop[tools]'", file=sys.stderr)
+    sys.exit(2)  # 1 would be a server that failed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -28,7 +28,7 @@ try:
     from comparing.scenarios import SCENARIOS, Scenario
     from measure.figures import show_size
     from measure.kernel import read_kernel_tcp
-except ImportError as exc:
+except ModuleNotFoundError as exc:
     sys.exit(f"strategies.py: {exc.name} is missing: pip install 'evloop[tools]'")
 
 EXIT_OK, EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_BROKEN = 0, 1, 2, 3

@@ -11,7 +11,7 @@ if not __package__:
 
 try:
     from bench.cli import main
-except ImportError as error:
+except ModuleNotFoundError as error:
     sys.exit(f"bench: {error.name} is missing: pip install 'evloop[tools]'")
 
 if __name__ == "__main__":
