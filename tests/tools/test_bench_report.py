@@ -143,7 +143,9 @@ def test_the_page_says_where_evloop_loses() -> None:
     assert "h2o is left out: h2o is not installed" in page
     assert "### lighttpd (small)\n\n```\nrun lighttpd\n```" in page
     assert "    run it\n" in page
+    assert "![" not in page
     assert "$" not in page
+    assert "](plot.svg)\n\n### Against" in render(found, ROWS, [], "plot.svg")
 
 
 def test_a_configuration_stands_once_for_all_rows_it_was_used_in() -> None:
@@ -163,11 +165,14 @@ def test_results_come_back_from_their_file(tmp_path: Path) -> None:
 def test_rows_of_a_later_file_replace_those_of_an_earlier(tmp_path: Path) -> None:
     earlier, later = results(evloop=cell(8.0)), results(evloop=cell(9.0))
     earlier.cells["medium"] = {"evloop": cell(30.0)}
+    later.about["command"] = "run the rest"
     save(earlier, tmp_path / "1.json")
     save(later, tmp_path / "2.json")
     merged = load([tmp_path / "1.json", tmp_path / "2.json"])
     assert merged.cell("small", "evloop") == cell(9.0)
     assert merged.cell("medium", "evloop") == cell(30.0)
+    assert merged.about["command"] == "run it\nrun the rest"
+    assert "    run it\n    run the rest\n" in render(merged, ROWS, [])
 
 
 UNUSABLE = {

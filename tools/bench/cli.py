@@ -1,6 +1,7 @@
 """From the command line to the results."""
 
 import argparse
+import os
 import shlex
 import sys
 import tempfile
@@ -152,6 +153,7 @@ def _show(given: argparse.Namespace, results: Results, rows: Sequence[Row]) -> N
     verdicts = judge(results, rows)
     print_tables(results, rows, verdicts)
     if given.write:
-        given.write.write_text(render(results, rows, verdicts))
+        beside = os.path.relpath(given.plot, given.write.parent) if given.plot else ""
+        given.write.write_text(render(results, rows, verdicts, beside))
     if given.plot:
         draw(results, rows, given.plot)

@@ -73,9 +73,12 @@ def save(results: Results, path: Path) -> None:
 def load(paths: Sequence[Path]) -> Results:
     """Return the results in *paths*, rows of a later file replacing those of an earlier.
 
+    What is told about the run is the last file's, but for the commands, which are all told.
+
     Raises ResultsError when a file can't be read or holds something else.
     """
     merged = Results()
+    commands: dict[str, None] = {}  # in their order, each once
     for path in paths:
         found = _load(path)
         merged.about, merged.rounds, merged.seconds = found.about, found.rounds, found.seconds
@@ -86,6 +89,9 @@ def load(paths: Sequence[Path]) -> Results:
             known = merged.servers.setdefault(name, note)
             known.configurations.update(note.configurations)
         merged.cells.update(found.cells)
+        commands.update(dict.fromkeys(found.about.get("command", "").splitlines()))
+    if commands:
+        merged.about["command"] = "\n".join(commands)
     return merged
 
 

@@ -16,8 +16,10 @@ from evloop.units import format_duration
 _TEMPLATE = Path(__file__).with_name("page.md")
 
 
-def render(results: Results, rows: Sequence[Row], verdicts: Sequence[Verdict]) -> str:
-    """Return the page as Markdown."""
+def render(
+    results: Results, rows: Sequence[Row], verdicts: Sequence[Verdict], picture: str = ""
+) -> str:
+    """Return the page as Markdown, with the plot at the address *picture* if there is one."""
     measured = [row for row in rows if results.cells.get(row.name)]
     return Template(_TEMPLATE.read_text()).substitute(
         summary=_summary(verdicts),
@@ -25,6 +27,7 @@ def render(results: Results, rows: Sequence[Row], verdicts: Sequence[Verdict]) -
         peers=_peers(results, measured),
         rounds=results.rounds,
         seconds=format_duration(results.seconds),
+        picture=f"![What each server spends, beside evloop]({picture})\n\n" if picture else "",
         losses=_listed(_losses(results, measured, verdicts)),
         about=_listed(
             f"{name}: {value}" for name, value in results.about.items() if name != "command"
@@ -34,7 +37,7 @@ def render(results: Results, rows: Sequence[Row], verdicts: Sequence[Verdict]) -
         ),
         missing=_missing(results),
         rows="\n\n".join(_row_section(results, row) for row in measured),
-        command=results.about.get("command", "python tools/bench"),
+        command=results.about.get("command", "python tools/bench").replace("\n", "\n    "),
         configurations="\n\n".join(_configurations(results)),
     )
 
