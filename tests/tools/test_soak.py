@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,7 +168,7 @@ def test_a_server_that_is_not_there_fails(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_evloop_stands_five_hundred_clients_of_all_behaviours(tmp_path: Path) -> None:
     ran = run(
-        "--launch", "--clients", 500, "--duration", "10s", "--max-slope", "8MiB/min",
+        "--launch", "--clients", 500, "--duration", "8s", "--max-slope", "8MiB/min",
         "--max-growth-per-connection", "16KiB", "--report", "report.html", cwd=tmp_path,
     )  # fmt: skip
     assert (ran.code, ran.complaint) == (0, ""), ran.out
@@ -203,15 +204,11 @@ def test_a_pipe_gets_lines_and_a_report(tmp_path: Path) -> None:
 )
 def test_a_report_is_written_in_each_form(suffix: str, part: str, tmp_path: Path) -> None:
     assert run(*SHORT, "--report", f"r{suffix}", cwd=tmp_path).code == 0
-    assert part in (tmp_path / f"r{suffix}").read_text()
-
-
-def test_the_html_report_needs_no_other_file(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    assert run(*SHORT, "--report", "r.html", cwd=tmp_path).code == 0
-    text = (tmp_path / "r.html").read_text()
-    assert "<svg" in text
-    assert not any(word in text for word in ("<script", "<link", "<img", "@import", "src="))
+    text = (tmp_path / f"r{suffix}").read_text()
+    assert part in text
+    if suffix == ".html":
+        assert not any(word in text for word in ("<script", "<link", "<img", "@import", "src="))
+        assert ("<svg" in text) == (find_spec("matplotlib") is not None)
 
 
 # Nothing is left behind
