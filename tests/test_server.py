@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,15 +41,15 @@ def _no_leaks() -> Iterator[None]:
         yield
 
 
-def config(directory: Path, /, **settings: object) -> Config:
-    values = {
+def config(directory: Path, /, **settings: Any) -> Config:
+    values: dict[str, Any] = {
         "root": str(directory),
         "port": 0,
         "host": ("127.0.0.1",),
         "access_log": "off",
         **settings,
     }
-    return Config(**values)  # type: ignore[arg-type]
+    return Config(**values)
 
 
 class TestOpening:

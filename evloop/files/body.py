@@ -33,7 +33,7 @@ class FileBody:
         self._next = selected.start
         self.remaining = len(selected)
 
-    def peek(self) -> memoryview | None:
+    def peek(self) -> "memoryview | FileWindow | None":
         """Return the next bytes, None when they would have to come from the disk first.
 
         Raises FileChangedError when the file has shrunk, OSError when it can't be read.
@@ -79,7 +79,7 @@ class SendfileBody(FileBody):
         super().__init__(fd, selected, reader)
         self._is_begun = False
 
-    def peek(self) -> "memoryview | FileWindow | None":  # type: ignore[override]
+    def peek(self) -> "memoryview | FileWindow | None":
         if not self._is_begun:
             return super().peek()
         size = min(self.remaining, WINDOW_SIZE)
@@ -141,7 +141,7 @@ class PartsBody:
         source.aim(range(0))
         self._next_part()
 
-    def peek(self) -> bytes | memoryview | None:
+    def peek(self) -> "bytes | memoryview | FileWindow | None":
         return self._text or self._source.peek()
 
     def advance(self, count: int) -> None:

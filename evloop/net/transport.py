@@ -51,7 +51,8 @@ def accept(listener: SocketType, send_queue: int) -> tuple[SocketType, str]:
     It is non-blocking and has the listener's options. Raises OSError as accept(2) does:
     ECONNABORTED for a connection that is gone already.
     """
-    # What socket.socket.accept() calls. No public name leads here: the public one builds the layer.
+    # What socket.socket.accept() calls, in every Python so far. No public name leads here (the
+    # public one builds the layer), and so the type stubs have none: hence the mark.
     fd, address = listener._accept()  # type: ignore[attr-defined]
     accepted = SocketType(listener.family, listener.type, listener.proto, fd)
     try:

@@ -58,11 +58,11 @@ def check_laws(body: FileBody | BytesBody | PartsBody, expected: bytes, counts: 
             if not body.remaining:
                 break
             piece = body.peek()
-            assert piece is not None
+            assert isinstance(piece, bytes | memoryview)
             assert 0 < len(piece) <= body.remaining
             assert bytes(piece) == expected[len(sent) : len(sent) + len(piece)]
             again = body.peek()
-            assert again is not None
+            assert isinstance(again, bytes | memoryview)
             assert bytes(again) == bytes(piece)  # a look costs nothing
             paid = min(count, len(piece))
             sent += bytes(piece[:paid])
@@ -122,7 +122,7 @@ def test_bodies_that_share_a_buffer_do_not_mix(
         body = bodies[index]
         if body.remaining:
             piece = body.peek()
-            assert piece is not None
+            assert isinstance(piece, memoryview)
             taken = bytes(piece[:count])
             sent[index] += taken
             body.advance(len(taken))
@@ -196,7 +196,7 @@ def test_a_place_is_asked_for_again_until_the_disk_is_waited_for(fd: int) -> Non
     body = FileBody(fd, range(100), Cold(CHUNK))
     pieces = [body.peek() for _ in range(3)]
     assert pieces[:2] == [None, None]
-    assert pieces[2] is not None
+    assert isinstance(pieces[2], memoryview)
     assert bytes(pieces[2]) == DATA[:100]
     body.peek()
     assert asked == [0, 1, 2, 0]  # the next place starts afresh

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -118,8 +119,8 @@ class Tried:
 def make(tmp_path: Path) -> Iterator[Callable[..., Tried]]:
     made: list[Tried] = []
 
-    def make(**arguments: object) -> Tried:
-        made.append(Tried(tmp_path, **arguments))  # type: ignore[arg-type]
+    def make(**arguments: Any) -> Tried:
+        made.append(Tried(tmp_path, **arguments))
         return made[-1]
 
     with no_leaks():
@@ -129,8 +130,8 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Tried]]:
             assert tried.cache.budget.used == 0
 
 
-def settings(**changes: object) -> CacheSettings:
-    return SETTINGS._replace(**changes)  # type: ignore[arg-type]
+def settings(**changes: Any) -> CacheSettings:
+    return SETTINGS._replace(**changes)
 
 
 class TestWhatIsFound:

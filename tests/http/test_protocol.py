@@ -434,8 +434,9 @@ def test_a_remembered_response_is_counted_and_logged_like_any_other() -> None:
     for _ in range(3):
         protocol = HttpProtocol(context, PEER, 50.0)
         protocol.receive_data(head, 50.0)
-        (buffer,) = protocol.outgoing(50.0)  # type: ignore[misc]
-        protocol.sent(len(buffer), 50.0)
+        outgoing = protocol.outgoing(50.0)
+        assert isinstance(outgoing, tuple)
+        protocol.sent(sum(map(len, outgoing)), 50.0)
         assert protocol.state is State.IDLE
     assert (len(memo), observer.responses) == (1, 3)
     assert [exchange.request_head for exchange in observer.exchanges] == [head] * 3

@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -210,15 +211,13 @@ def test_a_slow_and_steady_client_is_not_cut(root: Path, target: str) -> None:
         peer = wire.call()
         peer.send(request(target))
         began = wire.now
+
+        def goes_on(sent: int) -> bool:
+            return wire.observer.bytes_sent > sent or peer.received.endswith(content[-16:])
+
         while not peer.received.endswith(content[-16:]):
             wire.wait(9.0)
-            sent = wire.observer.bytes_sent
-            wire.until(
-                lambda sent=sent: (  # type: ignore[misc]
-                    wire.observer.bytes_sent > sent or peer.received.endswith(content[-16:])
-                ),
-                peer,
-            )
+            wire.until(partial(goes_on, wire.observer.bytes_sent), peer)
         assert peer.received.endswith(content)
         assert wire.now > began + 2 * 10.0
         assert not wire.observer.ends

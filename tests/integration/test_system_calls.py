@@ -158,7 +158,7 @@ def traced(process: int, trace: Path) -> Iterator[Counter[str]]:
             # The wait in which strace finds the process is in the trace when it has taken hold.
             eventually(lambda: strace.poll() is not None or _is_begun(trace), "strace to attach")
             if strace.poll() is not None:
-                pytest.skip(strace.stderr.read().strip())
+                pytest.skip(strace.stderr.read().strip() or "strace could not attach")
             yield found
         finally:
             strace.send_signal(signal.SIGINT)

@@ -8,6 +8,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,6 +143,10 @@ def test_a_shutdown_that_fails_is_the_end(wire: Wire, number: int) -> None:
     assert split(bytes(peer.received))[0] == 400
 
 
+def is_closed(sock: FaultySocket) -> bool:
+    return sock.fileno() < 0
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.EINTR, errno.ENOSPC])
 def test_a_close_that_fails_is_a_close(wire: Wire, number: int) -> None:
     for get in (request("/preloaded.txt", "Connection: close"), b""):
@@ -150,7 +155,7 @@ def test_a_close_that_fails_is_a_close(wire: Wire, number: int) -> None:
         peer.send(get)
         if not get:
             peer.close()
-        wire.until(lambda sock=sock: sock.fileno() < 0)  # type: ignore[misc]
+        wire.until(partial(is_closed, sock))
     assert wire.admission.count == 0
 
 

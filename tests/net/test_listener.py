@@ -3,6 +3,7 @@
 import errno
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,10 @@ def test_a_flood_is_accepted_in_pieces(root: Path) -> None:
         assert len(wire.connections) == ACCEPT_BATCH + 10
 
 
+def count_is(wire: Wire, count: int) -> bool:
+    return len(wire.connections) == count
+
+
 def test_at_the_limit_the_others_wait_until_one_is_gone(root: Path) -> None:
     with Wire(root, max_connections=2) as wire:
         _, sock = wire.listen()
@@ -68,7 +73,7 @@ def test_at_the_limit_the_others_wait_until_one_is_gone(root: Path) -> None:
             assert status(wire.exchange(peer, GET)) == 200, done
             peer.close()
             left = min(2, 3 - done)  # the next one takes the place
-            wire.until(lambda left=left: len(wire.connections) == left)  # type: ignore[misc]
+            wire.until(partial(count_is, wire, left))
         assert wire.admission.count == 0
 
 

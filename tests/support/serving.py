@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from evloop import Config, Server
 from tests.support.client import Client
@@ -16,16 +17,16 @@ from tests.support.deadline import PATIENCE, eventually
 
 
 @contextmanager
-def serving(root: Path, **settings: object) -> Iterator[Server]:
+def serving(root: Path, **settings: Any) -> Iterator[Server]:
     """Serve *root* on a free port of the loopback in a thread while the context lasts."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "root": str(root),
         "host": ("127.0.0.1",),
         "port": 0,
         "access_log": "off",
         **settings,
     }
-    with Server(Config(**values)).in_thread() as server:  # type: ignore[arg-type]
+    with Server(Config(**values)).in_thread() as server:
         yield server
 
 

@@ -87,6 +87,7 @@ class FaultySocket:
 
     def _accept(self) -> tuple[int, object]:
         self._call("accept")
+        # As in evloop.net.transport.accept(), which calls this: the type stubs do not know it.
         fd, address = self._socket._accept()  # type: ignore[attr-defined]
         return fd, address
 

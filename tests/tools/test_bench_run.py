@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
@@ -143,7 +144,7 @@ def _server_and_driver(bench: subprocess.Popen[bytes]) -> list[psutil.Process]:
 class _Rehearsal(Campaign):
     """A campaign in which nothing runs; evloop always fails."""
 
-    turns: list[tuple[str, str]] = []  # noqa: RUF012 - emptied by the test that reads it
+    turns: ClassVar[list[tuple[str, str]]] = []  # emptied by the test that reads it
 
     def _measure(self, row: Row, server: Server, note: ServerNote) -> Sample:
         self.turns.append((row.name, server.name))

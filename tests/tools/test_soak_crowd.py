@@ -10,7 +10,7 @@ from soaking.behaviours import BEHAVIOURS, Habits, Visitor
 from soaking.content import PERIOD, Coded
 from soaking.crowd import Group, Load, deal
 from soaking.files import Catalogue, File, Kind
-from soaking.scenarios import SCENARIOS, parse_mix
+from soaking.scenarios import SCENARIOS, Scenario, parse_mix
 from soaking.steps import Answer, Ask, Close, Rest, Step
 
 KIB, MIB = 1024, 1024 * 1024
@@ -111,8 +111,8 @@ def test_a_bad_mix_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=str)
-def test_every_scenario_has_files_of_the_kinds_that_its_groups_want(scenario: object) -> None:
-    each = SCENARIOS[getattr(scenario, "name")]  # noqa: B009
-    kinds = {spec.kind for spec in each.files}
-    assert all(set(group.kinds) <= kinds for group in each.groups)
-    assert len({zlib.crc32(spec.path.encode()) % PERIOD for spec in each.files}) == len(each.files)
+def test_every_scenario_has_files_of_the_kinds_that_its_groups_want(scenario: Scenario) -> None:
+    kinds = {spec.kind for spec in scenario.files}
+    assert all(set(group.kinds) <= kinds for group in scenario.groups)
+    places = {zlib.crc32(spec.path.encode()) % PERIOD for spec in scenario.files}
+    assert len(places) == len(scenario.files)

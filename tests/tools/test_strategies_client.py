@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench.figures import VoidError
@@ -64,9 +65,14 @@ def answering(answer: Callable[[int], bytes]) -> Iterator[int]:
             sock.close()
 
 
-def hold(root: Path, port: int, *paths: str, **settings: object) -> Hold:
-    chosen = {"behaviour": Behaviour.STALLED, "rate": 64 * KIB, "resume": None, **settings}
-    return Hold(port, "", str(root), paths, **chosen)  # type: ignore[arg-type]
+def hold(root: Path, port: int, *paths: str, **settings: Any) -> Hold:
+    chosen: dict[str, Any] = {
+        "behaviour": Behaviour.STALLED,
+        "rate": 64 * KIB,
+        "resume": None,
+        **settings,
+    }
+    return Hold(port, "", str(root), paths, **chosen)
 
 
 def carry_out(order: Order) -> tuple[dict[str, object], dict[str, object]]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bench.servers.evloop import Evloop
 from comparing.arguments import UsageError, chosen
 from comparing.campaign import is_disturbed
 from comparing.cells import seconds, size, times
@@ -140,13 +141,6 @@ def test_the_send_queue_saves_five_times(unbounded: int, is_kept: bool) -> None:
 # Who takes part, and what counts
 
 
-class Named:
-    """As much of a server as the question takes."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
 PARTS = {
     ("load-all", "50x100MB"): True,
     ("nginx", "50x100MB"): True,
@@ -165,7 +159,7 @@ PARTS = {
 
 @pytest.mark.parametrize(("server", "scenario"), PARTS)
 def test_who_takes_part_in_what(server: str, scenario: str) -> None:
-    part = takes_part(Named(server), BY_NAME[scenario])  # type: ignore[arg-type]
+    part = takes_part(Evloop((), name=server), BY_NAME[scenario])
     assert part is PARTS[server, scenario]
 
 

@@ -5,6 +5,7 @@ The guide's KB and MB are binary here, as they are in its own commands (`dd bs=1
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import Any
 
 from comparing.orders import Behaviour
 from evloop.units import format_size
@@ -111,7 +112,7 @@ class Scenario:
 
 
 def _of_one_file(
-    downloads: int, size: int, table: Table = Table.IN_FLIGHT, **more: object
+    downloads: int, size: int, table: Table = Table.IN_FLIGHT, **more: Any
 ) -> Scenario:
     mebibytes = size // MIB
     return Scenario(
@@ -119,7 +120,7 @@ def _of_one_file(
         table,
         f"{downloads:,} x {mebibytes} MB",
         (Group("video.mp4", downloads, size),),
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 

@@ -1,5 +1,6 @@
 """The run as a picture: memory and connections, and memory against loading whole files."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,8 @@ def check_plot(path: Path) -> None:
     """Raises PlotError when the name or the installation forbids to plot, before a long run."""
     if path.suffix.lower() not in SUFFIXES:
         raise PlotError(f"{str(path)!r} does not end in {' or '.join(SUFFIXES)}")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise PlotError("plots need matplotlib: pip install 'evloop[plot]'") from None
+    if find_spec("matplotlib") is None:
+        raise PlotError("plots need matplotlib: pip install 'evloop[plot]'")
 
 
 def draw(history: History, name: str, path: Path) -> None:

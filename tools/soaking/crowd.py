@@ -38,6 +38,9 @@ class Group:
     kinds: tuple[Kind, ...] = ()
 
 
+_HABITS = Habits()
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """How many clients of which groups there are.
@@ -54,7 +57,7 @@ class Load:
     arrivals: float | None = None
     ramp_up: float = 0.0
     requests: float = inf
-    habits: Habits = Habits()  # noqa: RUF009  it is frozen
+    habits: Habits = _HABITS
     timeout: float = 30.0
     seed: int = 1
 
