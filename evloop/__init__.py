@@ -12,23 +12,23 @@ __version__ = "0.1.0"
 __all__ = ["Config", "ConfigError", "Server", "ServerError", "__version__"]
 
 if TYPE_CHECKING:
-    from evloop.config import Config, ConfigError
-    from evloop.environment import ServerError
-    from evloop.server import Server
+    from evloop.process.environment import ServerError
+    from evloop.process.server import Server
+    from evloop.settings.config import Config, ConfigError
 
 
 def __getattr__(name: str) -> object:
     # Resolved on first use, so that importing a part does not import the whole.
     if name == "Server":
-        from evloop.server import Server
+        from evloop.process.server import Server
 
         return Server
     if name == "ServerError":
-        from evloop.environment import ServerError
+        from evloop.process.environment import ServerError
 
         return ServerError
     if name in {"Config", "ConfigError"}:
-        from evloop import config
+        from evloop.settings import config
 
         return getattr(config, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from evloop import __version__
-from evloop.config import (
+from evloop.process.environment import ServerError
+from evloop.process.privileges import drop_privileges, harden, is_root
+from evloop.process.server import Server
+from evloop.settings.config import (
     OPTIONS,
     Config,
     ConfigError,
@@ -17,10 +20,7 @@ from evloop.config import (
     option_name,
     read_config,
 )
-from evloop.environment import ServerError
-from evloop.privileges import drop_privileges, harden, is_root
-from evloop.server import Server
-from evloop.units import format_size
+from evloop.settings.units import format_size
 
 EXIT_OK = 0
 EXIT_ENVIRONMENT = 1

@@ -8,7 +8,7 @@ import pytest
 
 from evloop import __version__
 from evloop.cli import EXIT_ENVIRONMENT, EXIT_OK, EXIT_USAGE, main
-from evloop.config import OPTIONS, default_text, option_name
+from evloop.settings.config import OPTIONS, default_text, option_name
 from tests.support.serving import run_command
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from state_diagram import BEGIN, with_diagram
 
-from evloop.config import OPTIONS, default_text, option_name
-from evloop.http.states import state_diagram
+from evloop.http1.states import state_diagram
+from evloop.settings.config import OPTIONS, default_text, option_name
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -29,7 +29,7 @@ try:
     from measure.arguments import Parser, port, positive, value
     from measure.processes import TargetError
 
-    from evloop.units import format_duration, format_size, parse_duration, parse_size
+    from evloop.settings.units import format_duration, format_size, parse_duration, parse_size
 except ModuleNotFoundError as error:
     print(f"attack: {error.name} is missing: pip install 'evloop[tools]'", file=sys.stderr)
     sys.exit(3)  # 1 would be a server that failed

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from evloop.http.states import state_diagram
+from evloop.http1.states import state_diagram
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "ARCHITECTURE.md"
 BEGIN = "<!-- state diagram: made by tools/state_diagram.py -->"

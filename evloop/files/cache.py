@@ -10,7 +10,6 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from enum import Enum
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,15 +18,7 @@ from evloop.files.entry import Entry, Signature, etag_of_content, etag_of_times,
 from evloop.files.preload import Allowance, Preload
 from evloop.files.reader import Reader
 from evloop.files.root import Root, close_descriptor
-
-
-class Sharing(Enum):
-    """Whether preloaded bytes are shared."""
-
-    SHARED = "shared"
-    """One copy for all who want it."""
-    PRIVATE = "private"
-    """A copy for each request, as servers do that load the entire file: to compare."""
+from evloop.settings.choices import PreloadMode
 
 
 class CacheSettings(NamedTuple):
@@ -36,7 +27,7 @@ class CacheSettings(NamedTuple):
     max_in_memory_size: int = 1024 * 1024
     memory_budget: int = 64 * 1024 * 1024
     revalidate: float = 1.0
-    sharing: Sharing = Sharing.SHARED
+    sharing: PreloadMode = PreloadMode.SHARED
 
 
 # A file that changed less than this before it was read may change again without a new time
@@ -162,7 +153,7 @@ class Cache:
         if signature.size > self._settings.max_in_memory_size:
             etag = etag_of_times(signature)
             return Found(Entry(path, signature, etag, signature.size, checked=now), fd)
-        if self._settings.sharing is Sharing.PRIVATE:
+        if self._settings.sharing is PreloadMode.PRIVATE:
             return self._load_private(path, fd, signature, now)
         return self._begin(path, fd, signature, now)
 
@@ -228,11 +219,11 @@ class Cache:
     def _load_private(self, path: bytes, fd: int, signature: Signature, now: float) -> Found:
         """Read the file for one request alone; over the budget it is streamed all the same."""
         cost = max(1, signature.size)
-        preload = self._preload(fd, signature, cost if self.budget.take(cost) else 0, now)
+        preload = self._preload(fd, signature, cost if self.budget.reserve(cost) else 0, now)
         try:
             preload.step(self._reader, signature.size, wait=True)
         except OSError:
-            self.budget.give_back(preload.cost)
+            self.budget.release(preload.cost)
             preload.close()
             raise
         entry = _entry(path, preload)
@@ -257,18 +248,18 @@ class Cache:
                 self._evict(path)
             else:
                 self._entries[path] = self._entries.pop(path)
-        return budget.take(cost)
+        return budget.reserve(cost)
 
     def _evict(self, path: bytes) -> None:
         entry = self._entries.pop(path)
         entry.prepared = None
         if entry.content is not None:
-            entry.content.let_go()
+            entry.content.release()
         self._on_evict()
 
     def _give_up(self, path: bytes, preload: Preload) -> None:
         del self._preloads[path]
-        self.budget.give_back(preload.cost)
+        self.budget.release(preload.cost)
         preload.close()
 
 

@@ -13,15 +13,15 @@ class Budget:
         self.limit = limit
         self.used = 0
 
-    def take(self, size: int) -> bool:
+    def reserve(self, size: int) -> bool:
         """Take *size* bytes and return True, or nothing and False when they do not fit."""
         if self.used + size > self.limit:
             return False
         self.used += size
         return True
 
-    def give_back(self, size: int) -> None:
-        """Return what take() gave."""
+    def release(self, size: int) -> None:
+        """Return what reserve() took."""
         self.used -= size
 
 
@@ -46,15 +46,15 @@ class Preloaded:
         """Whether anybody but its maker holds it."""
         return self._holders > 1
 
-    def hold(self) -> None:
-        """Keep the bytes until let_go()."""
+    def retain(self) -> None:
+        """Keep the bytes until release()."""
         self._holders += 1
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Stop to hold the bytes; the last one to do so gives them back to the budget."""
         self._holders -= 1
         if self._holders == 0:
-            self._budget.give_back(self._cost)
+            self._budget.release(self._cost)
 
     def body(self, start: int, stop: int) -> "BytesBody":
         """Return the bytes from *start* to *stop* as a response body."""
@@ -67,7 +67,7 @@ class BytesBody:
     __slots__ = ("_content", "_next", "remaining")
 
     def __init__(self, content: Preloaded, start: int, stop: int) -> None:
-        content.hold()
+        content.retain()
         self._content: Preloaded | None = content
         self._next = start
         self.remaining = stop - start
@@ -81,13 +81,13 @@ class BytesBody:
         self._next += count
         self.remaining -= count
 
-    def aim(self, selected: range) -> None:
+    def seek(self, selected: range) -> None:
         """Go to another range of the same bytes."""
         self._next = selected.start
         self.remaining = len(selected)
 
     def close(self) -> None:
         if self._content is not None:
-            self._content.let_go()
+            self._content.release()
             self._content = None
             self.remaining = 0

@@ -12,18 +12,8 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from enum import Enum
 
-
-class Symlinks(Enum):
-    """Which symbolic links are followed."""
-
-    INSIDE = "inside"
-    """Those whose target is beneath the root."""
-    DENY = "deny"
-    FOLLOW = "follow"
-    """All, wherever they lead."""
-
+from evloop.settings.choices import Symlinks
 
 # O_NONBLOCK: opening a FIFO must not wait for its writer.
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY

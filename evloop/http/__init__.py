@@ -1,1 +1,1 @@
-"""HTTP/1.1 as values and one state machine: no socket, no clock, no disk."""
+"""What HTTP means, whatever the wire format: values and pure functions."""

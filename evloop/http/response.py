@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Protocol
 
-from evloop.http.states import State
+from evloop.http1.states import State
 
 Buffer = bytes | memoryview
 """What a socket sends."""
@@ -107,7 +107,7 @@ class Response:
             joined = prepared and len(view) <= JOINED_SIZE
             self.buffers = (head + view,) if joined else (head, view)
 
-    def rest(self, sent: int) -> tuple[bytes, Body | None]:
+    def remainder(self, sent: int) -> tuple[bytes, Body | None]:
         """Return what is left of a response in memory after *sent* bytes: head and body.
 
         The rest is an offset into the shared content, never a copy of it.

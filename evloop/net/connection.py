@@ -4,14 +4,14 @@ import errno
 import logging
 from socket import SHUT_WR, SocketType
 
-from evloop.http.exchange import End
-from evloop.http.protocol import HttpProtocol
 from evloop.http.request import RequestError
-from evloop.http.states import State
-from evloop.net.admission import Admission
+from evloop.http1.protocol import Http1Protocol
+from evloop.http1.states import State
 from evloop.net.poller import BROKEN, NOTHING, READ, WRITE
+from evloop.net.pool import ConnectionPool
 from evloop.net.timers import NO_SLOT
 from evloop.net.transport import close_quietly, reset_on_close
+from evloop.observe.exchange import EndReason
 
 _IDLE, _HEAD, _SENDING, _RESTING = State.IDLE, State.HEAD, State.SENDING, State.RESTING
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
@@ -27,11 +27,13 @@ _log = logging.getLogger("evloop")
 
 
 class Connection:
-    """Carries bytes between a socket and an HttpProtocol. Owns the socket."""
+    """Carries bytes between a socket and an Http1Protocol. Owns the socket."""
 
     __slots__ = ("_admission", "_interest", "_socket", "protocol", "slot")
 
-    def __init__(self, sock: SocketType, protocol: HttpProtocol, admission: Admission) -> None:
+    def __init__(
+        self, sock: SocketType, protocol: Http1Protocol, admission: ConnectionPool
+    ) -> None:
         self._socket = sock
         self.protocol = protocol
         self._admission = admission
@@ -52,7 +54,7 @@ class Connection:
             self._transmit(now)
         elif before is _RESTING:
             if bits & BROKEN:
-                protocol.abort(End.CLIENT_RESET, now)
+                protocol.abort(EndReason.CLIENT_RESET, now)
         else:
             self._receive(now)
             if protocol.state is _SENDING:
@@ -81,7 +83,7 @@ class Connection:
         self.protocol.finish(now)
         self._settle(before, now)
 
-    def abort(self, end: End, now: float) -> None:
+    def abort(self, end: EndReason, now: float) -> None:
         """End at once."""
         self.protocol.abort(end, now)
         self.close()
@@ -89,7 +91,7 @@ class Connection:
     def fail(self, error: Exception) -> None:
         """Log a defect of this program and close this one connection."""
         _log.error("a connection failed", exc_info=error)
-        self.abort(End.ERROR, self._admission.reactor.now)
+        self.abort(EndReason.ERROR, self._admission.reactor.now)
 
     def close(self) -> None:
         """Close the socket and let go of all. May be called again."""
@@ -113,7 +115,7 @@ class Connection:
         except BlockingIOError:
             return
         except OSError:
-            self.protocol.abort(End.CLIENT_RESET, now)
+            self.protocol.abort(EndReason.CLIENT_RESET, now)
             return
         if data:
             self.protocol.receive_data(data, now)
@@ -142,7 +144,7 @@ class Connection:
             except OSError as error:
                 # ESTALE is not a socket's: the file of a window has become shorter.
                 changed = error.errno == errno.ESTALE
-                end = End.FILE_CHANGED if changed else End.CLIENT_RESET
+                end = EndReason.FILE_CHANGED if changed else EndReason.CLIENT_RESET
                 protocol.abort(end, now, str(error))
                 return
             protocol.sent(sent, now)
@@ -179,5 +181,5 @@ class Connection:
         try:
             self._socket.shutdown(SHUT_WR)
         except OSError:
-            self.protocol.abort(End.CLIENT_RESET, now)
+            self.protocol.abort(EndReason.CLIENT_RESET, now)
             self.close()

@@ -6,12 +6,12 @@ from math import inf
 from socket import SocketType
 from sys import intern
 
-from evloop.http.context import Context
-from evloop.http.protocol import HttpProtocol
 from evloop.http.request import RequestError
-from evloop.net.admission import Admission
+from evloop.http1.context import Context
+from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
 from evloop.net.poller import NOTHING, READ
+from evloop.net.pool import ConnectionPool
 from evloop.net.timers import NO_SLOT
 from evloop.net.transport import accept
 
@@ -47,7 +47,7 @@ class Listener:
     """Accepts connections on one socket. Owns it."""
 
     def __init__(
-        self, sock: SocketType, context: Context, admission: Admission, send_queue: int
+        self, sock: SocketType, context: Context, admission: ConnectionPool, send_queue: int
     ) -> None:
         self._socket = sock
         self._context = context
@@ -85,7 +85,7 @@ class Listener:
         if self._admission.is_overrun(address):
             accepted.close()
             return
-        protocol = HttpProtocol(self._context, address, now)
+        protocol = Http1Protocol(self._context, address, now)
         admitted = self._admission.admit(address)
         try:
             connection = Connection(accepted, protocol, self._admission)

@@ -8,10 +8,10 @@ line or a terminal's escape sequence.
 import json
 import re
 import time
-from enum import Enum
 
-from evloop.http.exchange import End, Exchange
-from evloop.observe.sink import Sink
+from evloop.observe.exchange import EndReason, Exchange
+from evloop.observe.logwriter import LogWriter
+from evloop.settings.choices import LogFormat
 
 _FIELDS = {
     name: re.compile(rb"\r\n" + name.encode() + rb":[ \t]*([^\r\n]*)", re.IGNORECASE)
@@ -21,27 +21,22 @@ _MAX_LINE = 2 * 1024  # characters of a request line that are logged
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), ord('"'), ord("\\"), *range(127, 256))}
 
 
-class LogFormat(Enum):
-    """How a response is written down."""
-
-    COMBINED = "combined"
-    JSON = "json"
-
-
 class AccessLog:
     """Writes finished exchanges to a sink."""
 
-    def __init__(self, sink: Sink, log_format: LogFormat) -> None:
+    def __init__(self, sink: LogWriter, log_format: LogFormat) -> None:
         self.sink = sink
         self._line = _json_line if log_format is LogFormat.JSON else _combined_line
 
-    def write(self, peer: str, exchange: Exchange, end: End, now: float) -> None:
+    def write(self, peer: str, exchange: Exchange, end: EndReason, now: float) -> None:
         """Write one response; *now* is on the reactor's clock."""
         line = self._line(peer, exchange, end, now - exchange.started, time.time())
         self.sink.write(line.encode() + b"\n", now)
 
 
-def _combined_line(peer: str, exchange: Exchange, end: End, duration: float, wall: float) -> str:
+def _combined_line(
+    peer: str, exchange: Exchange, end: EndReason, duration: float, wall: float
+) -> str:
     at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(wall))
     referer, user_agent = _field(exchange, "referer"), _field(exchange, "user-agent")
     return (
@@ -50,7 +45,7 @@ def _combined_line(peer: str, exchange: Exchange, end: End, duration: float, wal
     )
 
 
-def _json_line(peer: str, exchange: Exchange, end: End, duration: float, wall: float) -> str:
+def _json_line(peer: str, exchange: Exchange, end: EndReason, duration: float, wall: float) -> str:
     record = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall)),
         "address": peer,

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evloop.files.cache
-from evloop.files.body import FileBody
-from evloop.files.cache import Cache, CacheSettings, Found, Sharing
+from evloop.files.bodies import FileBody
+from evloop.files.cache import Cache, CacheSettings, Found
 from evloop.files.content import BytesBody
 from evloop.files.entry import Signature
 from evloop.files.reader import Reader
 from evloop.files.root import Root
+from evloop.settings.choices import PreloadMode
 from tests.support.bench import OLD, later_ns, read_body, write
 from tests.support.descriptors import no_leaks
 
@@ -96,7 +97,7 @@ class Tried:
             return FileBody(found.fd, range(found.entry.size), self.reader)
         body = content.body(0, found.entry.size)
         if found.private is not None:
-            found.private.let_go()
+            found.private.release()
         return body
 
     def etag(self, name: str, now: float) -> bytes:
@@ -377,7 +378,7 @@ class TestSharing:
         self, make: Callable[..., Tried], tmp_path: Path
     ) -> None:
         write(tmp_path / "file", b"d" * 400)
-        tried = make(settings=settings(sharing=Sharing.PRIVATE))
+        tried = make(settings=settings(sharing=PreloadMode.PRIVATE))
         found = [tried.find("file", 0.0) for _ in range(3)]
         assert tried.cache.budget.used == 1200
         assert tried.reader.refills == 3
@@ -394,7 +395,7 @@ class TestSharing:
         self, make: Callable[..., Tried], tmp_path: Path
     ) -> None:
         write(tmp_path / "file", b"d" * 400)
-        tried = make(settings=settings(sharing=Sharing.PRIVATE, memory_budget=1000))
+        tried = make(settings=settings(sharing=PreloadMode.PRIVATE, memory_budget=1000))
         found = [tried.find("file", 0.0) for _ in range(3)]
         assert [each.fd >= 0 for each in found] == [False, False, True]
         assert len({each.entry.etag for each in found}) == 1
@@ -404,7 +405,7 @@ class TestSharing:
 
     def test_an_empty_copy_is_a_file_too(self, make: Callable[..., Tried], tmp_path: Path) -> None:
         write(tmp_path / "file", b"")
-        tried = make(settings=settings(sharing=Sharing.PRIVATE))
+        tried = make(settings=settings(sharing=PreloadMode.PRIVATE))
         assert tried.read("file", 0.0) == b""
 
 
@@ -553,10 +554,10 @@ class TestTrouble:
             assert read_body(body) == b"d" * 700
             body.close()
 
-    @pytest.mark.parametrize("sharing", list(Sharing))
+    @pytest.mark.parametrize("sharing", list(PreloadMode))
     @pytest.mark.parametrize("budget", [10_000, 0])
     def test_a_file_that_can_not_be_read_costs_nothing(
-        self, make: Callable[..., Tried], tmp_path: Path, sharing: Sharing, budget: int
+        self, make: Callable[..., Tried], tmp_path: Path, sharing: PreloadMode, budget: int
     ) -> None:
         class Broken(Reader):
             def read_into(
@@ -574,7 +575,7 @@ class TestTrouble:
 
     def test_a_copy_waits_for_the_disk(self, make: Callable[..., Tried], tmp_path: Path) -> None:
         write(tmp_path / "file", b"data")
-        tried = make(settings=settings(sharing=Sharing.PRIVATE), reader=ColdReader(3))
+        tried = make(settings=settings(sharing=PreloadMode.PRIVATE), reader=ColdReader(3))
         found = tried.cache.find(b"file", 0.0)
         assert found is not None
         tried.body(found).close()
@@ -681,12 +682,12 @@ _steps = st.lists(
 )
 
 
-@given(steps=_steps, budget=st.integers(0, 8000), sharing=st.sampled_from(Sharing))
+@given(steps=_steps, budget=st.integers(0, 8000), sharing=st.sampled_from(PreloadMode))
 def test_whatever_happens_the_budget_holds_and_the_bytes_are_right(
     tmp_path_factory: pytest.TempPathFactory,
     steps: list[tuple[str, object]],
     budget: int,
-    sharing: Sharing,
+    sharing: PreloadMode,
 ) -> None:
     path = tmp_path_factory.mktemp("walk")
     history: dict[str, list[bytes]] = {}

@@ -12,24 +12,24 @@ DATA = bytes(range(256)) * 4096  # 1 MiB
 
 def test_a_budget_gives_nothing_rather_than_too_much() -> None:
     budget = Budget(100)
-    assert budget.take(60)
-    assert not budget.take(41)
+    assert budget.reserve(60)
+    assert not budget.reserve(41)
     assert budget.used == 60
-    assert budget.take(40)
-    assert not budget.take(1)
-    assert budget.take(0)
-    budget.give_back(60)
+    assert budget.reserve(40)
+    assert not budget.reserve(1)
+    assert budget.reserve(0)
+    budget.release(60)
     assert budget.used == 40
 
 
 def test_the_bytes_are_given_back_by_the_last_who_holds_them() -> None:
     budget = Budget(1000)
-    budget.take(500)
+    budget.reserve(500)
     content = Preloaded(memoryview(DATA[:400]), budget, 500)
     assert not content.is_in_flight
     bodies = [content.body(0, 400) for _ in range(3)]
     assert content.is_in_flight
-    content.let_go()
+    content.release()
     for body in bodies:
         assert budget.used == 500
         body.close()
@@ -65,5 +65,5 @@ def test_a_closed_body_has_nothing_left() -> None:
 def test_a_body_can_be_aimed_anew(ranges: list[list[int]], step: int) -> None:
     body = Preloaded(memoryview(DATA), Budget(0), 0).body(0, 1000)
     for start, stop in ranges:
-        body.aim(range(start, stop))
+        body.seek(range(start, stop))
         assert read_body(body, step) == DATA[start:stop]

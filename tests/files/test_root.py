@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from evloop.files.root import Root, Symlinks
+from evloop.files.root import Root
+from evloop.settings.choices import Symlinks
 from tests.support.descriptors import no_leaks
 from tests.support.linked_tree import (
     HIDDEN,

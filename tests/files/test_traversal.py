@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from evloop.files.root import Symlinks
-from evloop.site import SiteSettings
+from evloop.settings.choices import Symlinks
+from evloop.site.site import SiteSettings
 from tests.support.bench import Answer, Bench
 from tests.support.client import request
 from tests.support.descriptors import no_leaks

@@ -4,7 +4,7 @@ import pytest
 from fuzzing.stage import Stage, StagedContent, pattern
 
 from evloop.http.response import JOINED_SIZE, Response, render_head
-from evloop.http.states import State
+from evloop.http1.states import State
 from tests.support.bench import read_body
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -74,14 +74,14 @@ def test_the_rest_is_what_was_not_sent(data: bytes) -> None:
     for sent in (0, 1, len(HEAD) - 1, len(HEAD), len(HEAD) + 1, len(whole) - 1):
         response = response_of(data)
         assert response.size == len(whole)
-        head, body = response.rest(sent)
+        head, body = response.remainder(sent)
         assert body is not None
         assert head + read_body(body) == whole[sent:]
 
 
 def test_the_rest_of_a_page_is_bytes() -> None:
     response = Response(404, HEAD, State.IDLE, page=b"page")
-    assert response.rest(len(HEAD)) == (b"page", None)
+    assert response.remainder(len(HEAD)) == (b"page", None)
 
 
 def test_a_response_is_not_fresh_unless_it_says_so() -> None:

@@ -20,9 +20,9 @@ from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.http.fields import accepts_html
 from evloop.http.ranges import MAX_SPECS, parse_ranges
-from evloop.http.request import parse_head
-from evloop.memory import CONNECTION_SIZE
-from evloop.routes import ROUTES_SIZE, router
+from evloop.http1.head import parse_head
+from evloop.process.memory import CONNECTION_SIZE
+from evloop.site.routes import ROUTES_SIZE, router
 from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import eventually

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from evloop import __version__
-from evloop.privileges import is_root
+from evloop.process.privileges import is_root
 from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import PATIENCE, eventually

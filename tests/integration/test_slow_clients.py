@@ -16,11 +16,11 @@ from attacks.swarm import SMALL_BUFFER, Swarm
 
 from evloop import Config, Server
 from evloop.files.preload import TURN_SIZE
-from evloop.http.context import Limits
-from evloop.http.exchange import End
+from evloop.http1.context import Limits
 from evloop.net.connection import CROWD
 from evloop.net.reactor import MAX_EXPIRED
-from evloop.server import Phase
+from evloop.observe.exchange import EndReason
+from evloop.process.server import Phase
 from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import PATIENCE, eventually
@@ -112,7 +112,7 @@ def test_each_state_ends_by_its_own_deadline_and_the_good_client_goes_on(docroot
         for client in readers:
             with pytest.raises(ConnectionResetError):
                 client.receive_end()
-        assert server.snapshot().ends == {End.STALLED.value: EACH}
+        assert server.snapshot().ends == {EndReason.STALLED.value: EACH}
         assert server.snapshot().refusals == EACH
 
 
@@ -139,7 +139,8 @@ def test_shutting_down_under_attack_has_an_end(docroot: Path) -> None:
         eventually(lambda: server.snapshot().responses == 2 * EACH, "the attack to stand")
         server.finish()
         eventually(
-            lambda: server.snapshot().ends == {End.SHUTDOWN.value: EACH}, "the downloads to be cut"
+            lambda: server.snapshot().ends == {EndReason.SHUTDOWN.value: EACH},
+            "the downloads to be cut",
         )
     assert server.phase is Phase.CLOSED
     assert count_connections(server) == 0
@@ -197,7 +198,7 @@ def test_a_trickle_below_the_rate_is_cut(root: Path, target: str) -> None:
         with pytest.raises(ConnectionResetError):
             take_slowly(client)
         eventually(lambda: bool(server.snapshot().ends), "the end to be counted")
-        assert server.snapshot().ends == {End.BELOW_RATE.value: 1}
+        assert server.snapshot().ends == {EndReason.BELOW_RATE.value: 1}
 
 
 # With a set clock: seconds pass when the test says so.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from evloop.files.cache import CacheSettings
-from evloop.http.states import State
+from evloop.http1.states import State
 from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import PATIENCE, eventually

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from evloop import Server
-from evloop.config import Transfer
-from evloop.files.cache import Sharing
+from evloop.settings.choices import PreloadMode, Transfer
 from tests.support.bench import OLD, write
 from tests.support.client import Client, TruncatedError, request
 from tests.support.deadline import eventually
@@ -288,7 +287,7 @@ def test_the_whole_of_a_huge_file_begins_and_is_broken_off(sparse: Path) -> None
         {
             "max_in_memory_size": 100 * MIB,
             "memory_budget": 100 * MIB,
-            "preload": Sharing.PRIVATE,
+            "preload": PreloadMode.PRIVATE,
         },
         {"memory_budget": 0},
         {"chunk_size": 512},

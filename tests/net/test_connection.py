@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from evloop.files.cache import CacheSettings
-from evloop.http.context import Limits
-from evloop.http.exchange import End
 from evloop.http.request import RequestError
-from evloop.http.states import State
+from evloop.http1.context import Limits
+from evloop.http1.states import State
 from evloop.net.connection import BURST_SENDS, BURST_SIZE, CROWD, Connection
 from evloop.net.poller import NOTHING, READ
 from evloop.net.timers import NO_SLOT
+from evloop.observe.exchange import EndReason
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
@@ -141,7 +141,7 @@ def test_a_client_that_leaves_is_let_go(wire: Wire) -> None:
         wire.turn()
         peer.close()
         wire.until(lambda: not wire.connections)
-    assert wire.observer.ends == {End.CLIENT_RESET: 1}
+    assert wire.observer.ends == {EndReason.CLIENT_RESET: 1}
 
 
 def test_a_client_that_has_said_all_still_gets_its_answer(wire: Wire) -> None:
@@ -183,7 +183,7 @@ class TestDeadlines:
         wire.wait(0.3)
         assert wire.connections == []
         wire.until(lambda: peer.is_reset, peer)
-        assert wire.observer.ends == {End.STALLED: 1}
+        assert wire.observer.ends == {EndReason.STALLED: 1}
 
     def test_progress_is_what_counts_not_the_time_in_all(self, wire: Wire) -> None:
         peer, sock = wire.connect()
@@ -194,10 +194,10 @@ class TestDeadlines:
             assert len(wire.connections) == 1, turn
         assert wire.observer.ends == {}
 
-    @pytest.mark.parametrize(("taken", "ends"), [(900, {End.BELOW_RATE: 1}), (1100, {})])
+    @pytest.mark.parametrize(("taken", "ends"), [(900, {EndReason.BELOW_RATE: 1}), (1100, {})])
     @pytest.mark.parametrize("kind", ["streamed", "preloaded"])
     def test_a_minimum_rate_can_be_asked_for(
-        self, root: Path, taken: int, ends: dict[End, int], kind: str
+        self, root: Path, taken: int, ends: dict[EndReason, int], kind: str
     ) -> None:
         limits = Limits(min_rate=1000, min_rate_grace=10.0)
         largest = len(LARGE) if kind == "preloaded" else 0
@@ -291,7 +291,7 @@ class TestEnds:
             os.truncate(path, 1000)
             wire.until(lambda: peer.is_reset or peer.is_ended, peer)
             assert peer.is_reset
-            assert wire.observer.ends == {End.FILE_CHANGED: 1}
+            assert wire.observer.ends == {EndReason.FILE_CHANGED: 1}
             assert wire.admission.count == 0
 
     def test_a_file_that_shrinks_under_the_kernel_ends_in_a_reset(self, tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ class TestEnds:
             os.truncate(path, 1000)
             wire.until(lambda: peer.is_reset or peer.is_ended, peer)
             assert peer.is_reset
-            assert wire.observer.ends == {End.FILE_CHANGED: 1}
+            assert wire.observer.ends == {EndReason.FILE_CHANGED: 1}
 
     def test_the_kernel_can_send_the_file_by_itself(self, root: Path) -> None:
         with no_leaks(), Wire(root, sendfile=True) as wire:
@@ -339,13 +339,13 @@ class TestEnds:
         peer, _ = wire.connect()
         peer.send(GET_LARGE)
         wire.turn()
-        only(wire).abort(End.SHUTDOWN, wire.now)
+        only(wire).abort(EndReason.SHUTDOWN, wire.now)
         wire.until(lambda: peer.is_reset, peer)
-        assert wire.observer.ends == {End.SHUTDOWN: 1}
+        assert wire.observer.ends == {EndReason.SHUTDOWN: 1}
 
     def test_an_abort_of_an_idle_connection_is_a_tidy_end(self, wire: Wire) -> None:
         peer, _ = wire.connect()
-        only(wire).abort(End.SHUTDOWN, wire.now)
+        only(wire).abort(EndReason.SHUTDOWN, wire.now)
         wire.until(lambda: peer.is_ended, peer)
         assert wire.observer.ends == {}
 
@@ -428,7 +428,7 @@ class TestResting:
         assert only(wire).protocol.state is State.RESTING
         reset(peer)
         wire.until(lambda: not wire.connections)
-        assert wire.observer.ends == {End.CLIENT_RESET: 1}
+        assert wire.observer.ends == {EndReason.CLIENT_RESET: 1}
         wire.wait(1.0)  # its rest is over, and it is not there any more
 
     def test_an_event_that_says_nothing_disturbs_no_rest(

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pytest
 
 from evloop.files.cache import CacheSettings
-from evloop.http.exchange import End
-from evloop.http.states import State
+from evloop.http1.states import State
+from evloop.observe.exchange import EndReason
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
@@ -37,7 +37,7 @@ class Outcome(Enum):
     RESET = "reset, so that nobody takes it for whole"
 
 
-ENDS = {Outcome.SERVED: {}, Outcome.CLOSED: {}, Outcome.RESET: {End.CLIENT_RESET: 1}}
+ENDS = {Outcome.SERVED: {}, Outcome.CLOSED: {}, Outcome.RESET: {EndReason.CLIENT_RESET: 1}}
 
 
 @pytest.fixture(scope="module")
@@ -338,7 +338,7 @@ def test_a_refill_that_fails(
     peer.send(GET_STREAMED)
     outcome = outcome_of(wire, peer, sock, STREAMED)
     assert outcome is (Outcome.SERVED if is_served else Outcome.RESET)
-    assert wire.observer.ends == ({} if is_served else {End.FILE_CHANGED: 1})
+    assert wire.observer.ends == ({} if is_served else {EndReason.FILE_CHANGED: 1})
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.EAGAIN])

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evloop.http.exchange import End, Exchange
-from evloop.observe.accesslog import AccessLog, LogFormat, escape
-from evloop.observe.sink import Sink
+from evloop.observe.accesslog import AccessLog, escape
+from evloop.observe.exchange import EndReason, Exchange
+from evloop.observe.logwriter import LogWriter
+from evloop.settings.choices import LogFormat
 
 WALL = 1_700_000_000.25
 HEAD = (
@@ -30,12 +31,12 @@ def line_of(
     tmp_path: Path,
     log_format: LogFormat,
     finished: Exchange,
-    end: End = End.COMPLETE,
+    end: EndReason = EndReason.COMPLETE,
     peer: str = "192.0.2.1",
 ) -> str:
     path = tmp_path / "log"
     path.unlink(missing_ok=True)
-    sink = Sink(str(path))
+    sink = LogWriter(str(path))
     AccessLog(sink, log_format).write(peer, finished, end, 12.5)
     sink.close()
     text = path.read_text("ascii")
@@ -61,8 +62,8 @@ def test_what_is_not_there_is_a_dash(tmp_path: Path) -> None:
     assert line.endswith('"GET / HTTP/1.0" 200 1000 "-" "-" 2.500 complete')
 
 
-@pytest.mark.parametrize("end", list(End))
-def test_every_end_has_its_word(tmp_path: Path, end: End) -> None:
+@pytest.mark.parametrize("end", list(EndReason))
+def test_every_end_has_its_word(tmp_path: Path, end: EndReason) -> None:
     assert line_of(tmp_path, LogFormat.COMBINED, exchange(), end).endswith(f" {end.value}")
     assert json.loads(line_of(tmp_path, LogFormat.JSON, exchange(), end))["end"] == end.value
 
@@ -93,7 +94,7 @@ def test_a_response_that_was_cut_in_its_head_has_sent_no_body(tmp_path: Path) ->
 
 
 def test_nothing_was_asked_by_who_was_refused_at_the_door(tmp_path: Path) -> None:
-    line = line_of(tmp_path, LogFormat.COMBINED, exchange(b"", 503), End.REFUSED)
+    line = line_of(tmp_path, LogFormat.COMBINED, exchange(b"", 503), EndReason.REFUSED)
     assert '] "" 503 ' in line
 
 

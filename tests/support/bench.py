@@ -5,16 +5,18 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from evloop.clock import Clock
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
-from evloop.files.root import Root, Symlinks
-from evloop.http.context import REST
+from evloop.files.root import Root
 from evloop.http.dates import format_date
-from evloop.http.request import Request, RequestError, parse_head
+from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
-from evloop.http.states import State
-from evloop.site import Site, SiteSettings
+from evloop.http1.context import REST
+from evloop.http1.head import parse_head
+from evloop.http1.states import State
+from evloop.settings.choices import Symlinks
+from evloop.site.clock import Clock
+from evloop.site.site import Site, SiteSettings
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request as request_head
 

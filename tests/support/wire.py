@@ -14,18 +14,18 @@ from typing import cast
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
 from evloop.files.root import Root
-from evloop.http.context import REST, Context, Limits
-from evloop.http.exchange import End
-from evloop.http.memo import Memo
-from evloop.http.protocol import HttpProtocol
-from evloop.net.admission import Admission
+from evloop.http1.context import REST, Context, Limits
+from evloop.http1.headcache import HeadCache
+from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
 from evloop.net.listener import Listener
 from evloop.net.poller import Poller, default_poller
+from evloop.net.pool import ConnectionPool
 from evloop.net.reactor import Reactor
 from evloop.net.transport import accept, listening_socket
-from evloop.observe.observer import ExchangeLog, Observer
-from evloop.site import Site, SiteSettings
+from evloop.observe.exchange import EndReason
+from evloop.observe.metrics import ExchangeLog, Observer
+from evloop.site.site import Site, SiteSettings
 from tests.support.bench import WALL, later_ns, stopped_clock
 from tests.support.deadline import PATIENCE, eventually
 
@@ -218,7 +218,7 @@ class Wire:
         self.reactor = Reactor(self.poller, lambda: self.now)
         self.root = Root(str(root), openat2=openat2)
         self.reader = Reader(CHUNK)
-        self.memo = Memo()
+        self.memo = HeadCache()
         self.cache = Cache(
             self.root, self.reader, cache_settings or CacheSettings(), self.memo.clear, later_ns
         )
@@ -227,7 +227,7 @@ class Wire:
         self.site = Site(self.cache, self.reader, clock, site_settings)
         self.observer = Observer(log)
         self.context = Context(self.site, self.observer, self.memo, limits or Limits())
-        self.admission = Admission(self.reactor, max_connections, per_address)
+        self.admission = ConnectionPool(self.reactor, max_connections, per_address)
         self._listener = listening_socket("127.0.0.1", 0, 100, SEND_QUEUE)
         self._address = self._listener.getsockname()
         self._peers: list[Peer] = []
@@ -238,7 +238,7 @@ class Wire:
     def __exit__(self, *ignored: object) -> None:
         for handler in self.reactor.handlers():
             if isinstance(handler, Connection):
-                handler.abort(End.SHUTDOWN, self.now)
+                handler.abort(EndReason.SHUTDOWN, self.now)
         for peer in self._peers:
             peer.close()
         self._listener.close()
@@ -272,7 +272,7 @@ class Wire:
         accepted, address = accept(self._listener, SEND_QUEUE)
         peer.other = accepted
         faulty = FaultySocket(accepted)
-        protocol = HttpProtocol(self.context, address, self.now)
+        protocol = Http1Protocol(self.context, address, self.now)
         self.admission.admit(address)
         Connection(cast(SocketType, faulty), protocol, self.admission)
         return peer, faulty

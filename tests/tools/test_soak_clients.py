@@ -22,9 +22,9 @@ from soaking.soak import Soak, Timing
 from soaking.steps import Ask, Close, Ending, Script
 from soaking.tally import Tally
 
-from evloop.config import Config
 from evloop.net.reactor import Reactor
-from evloop.server import Server
+from evloop.process.server import Server
+from evloop.settings.config import Config
 from tests.support.deadline import eventually
 
 KIB, MIB = 1024, 1024 * 1024

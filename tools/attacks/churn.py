@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from attacks.docroot import LARGE, SMALL, SMALL_CONTENT
 from attacks.target import Address, Target, Usage
-from evloop.units import format_size
+from evloop.settings.units import format_size
 
 _PATIENCE = 10.0
 _WARM_UP = 200

@@ -14,7 +14,7 @@ from attacks.docroot import SMALL, SMALL_CONTENT, evict
 from attacks.target import Address, Victim
 from attacks.throttle import slow_disk
 from attacks.visitor import Latency, Visitor, latency_of, median_of
-from evloop.units import format_size
+from evloop.settings.units import format_size
 
 LARGE = "/cold.bin"
 # Each download is a process: the good client must not wait for its neighbour's work.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from attacks.swarm import SMALL_BUFFER
 from attacks.target import Address, Target
-from evloop.units import format_size
+from evloop.settings.units import format_size
 
 _PATIENCE = 1.0  # seconds for a connect; the server may have stopped to accept
 _SETTLE = 2.0

@@ -11,7 +11,7 @@ from attacks.docroot import LARGE, SMALL, SMALL_CONTENT
 from attacks.swarm import IDLE, Kind, Swarm, slow_head, slow_reader
 from attacks.target import Target, Usage
 from attacks.visitor import Latency, Visitor, median_of
-from evloop.units import format_size
+from evloop.settings.units import format_size
 
 BITE = 512
 """Bytes that a slow reader takes a second."""

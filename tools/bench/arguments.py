@@ -9,7 +9,7 @@ from pathlib import Path
 from measure.arguments import Parser, positive, value
 
 from bench.rows import ROWS
-from evloop.units import format_duration, parse_duration
+from evloop.settings.units import format_duration, parse_duration
 
 _EPILOG = """\
 what counts is what the server spends: CPU time of its process tree per request or per GB, and

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from evloop.units import format_size
+from evloop.settings.units import format_size
 
 # Descriptors that the benchmark would like to have.
 WANTED_DESCRIPTORS = 65_536

@@ -10,7 +10,7 @@ from measure.arguments import Parser, positive, value
 
 from comparing.contenders import SETTINGS
 from comparing.scenarios import SCENARIOS, Scenario, Table
-from evloop.units import format_duration, format_size, parse_duration, parse_size
+from evloop.settings.units import format_duration, format_size, parse_duration, parse_size
 
 MAX_MEMORY = 8 * 1024**3
 HOLD = 3.0

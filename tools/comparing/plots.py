@@ -11,7 +11,7 @@ from comparing.contenders import Strategy
 from comparing.results import Results
 from comparing.scenarios import Scenario
 from comparing.tables import THREE, of_one_file
-from evloop.units import format_size
+from evloop.settings.units import format_size
 
 OVER_TIME = "memory-over-time.svg"
 BY_NUMBER = "memory-by-number.svg"

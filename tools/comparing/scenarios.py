@@ -8,7 +8,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from comparing.orders import Behaviour
-from evloop.units import format_size
+from evloop.settings.units import format_size
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -15,8 +15,8 @@ from comparing.scenarios import (
     TIMELINE,
     Scenario,
 )
-from evloop.config import Config
-from evloop.units import format_size
+from evloop.settings.config import Config
+from evloop.settings.units import format_size
 
 THREE = (Strategy.LOAD_ALL, Strategy.STREAMING, Strategy.HYBRID)
 _OF_ALL = ("load-all", "streaming", "hybrid")

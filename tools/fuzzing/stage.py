@@ -10,7 +10,7 @@ import re
 
 from evloop.http.request import Request, RequestError
 from evloop.http.response import NEVER, Buffer, Content, Response, Window, render_head
-from evloop.http.states import State
+from evloop.http1.states import State
 
 KINDS = ("page", "content", "body", "slow", "late", "gone", "window", "broken")
 """What a target may begin with; anything else is answered with 404."""

@@ -11,19 +11,20 @@ from contextlib import contextmanager
 from itertools import count, pairwise
 from pathlib import Path
 
-from evloop.clock import Clock
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.http.conditional import Validators, Verdict, evaluate, range_applies
-from evloop.http.context import Limits
 from evloop.http.dates import format_date, parse_date
 from evloop.http.fields import accepts_html, tokens
 from evloop.http.ranges import MAX_PARTS, UnsatisfiableRangeError, parse_ranges
-from evloop.http.request import MAX_FIELDS, Request, RequestError, is_hopeless, parse_head
+from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
-from evloop.http.states import FINAL
-from evloop.site import Site, SiteSettings
+from evloop.http1.context import Limits
+from evloop.http1.head import MAX_FIELDS, is_hopeless, parse_head
+from evloop.http1.states import FINAL
+from evloop.site.clock import Clock
+from evloop.site.site import Site, SiteSettings
 from fuzzing.stage import ProtocolViolationError
 from fuzzing.walk import Walk
 

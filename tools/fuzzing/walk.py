@@ -1,16 +1,16 @@
-"""One HttpProtocol on its way through stimuli of any kind, and what must hold after each.
+"""One Http1Protocol on its way through stimuli of any kind, and what must hold after each.
 
 A walk carries bytes as a connection does: it reads only in the states that wait for bytes
 and no more than there is room for, and sends what is offered, in whatever pieces it is told.
 """
 
-from evloop.http.context import Context, Limits
-from evloop.http.exchange import End, Exchange
-from evloop.http.memo import Memo
-from evloop.http.protocol import HttpProtocol
 from evloop.http.request import RequestError
 from evloop.http.response import Buffer, Window
-from evloop.http.states import FINAL, READING, TRANSITIONS, State
+from evloop.http1.context import Context, Limits
+from evloop.http1.headcache import HeadCache
+from evloop.http1.protocol import Http1Protocol
+from evloop.http1.states import FINAL, READING, TRANSITIONS, State
+from evloop.observe.exchange import EndReason, Exchange
 from fuzzing.stage import ProtocolViolationError, Stage, StagedWindow
 
 PEER = "192.0.2.1"
@@ -29,15 +29,17 @@ class Ends:
         self.refusals = 0
         self.bytes_sent = 0
         self.exchanges: list[Exchange] = []
-        self.ends: list[End] = []
+        self.ends: list[EndReason] = []
 
-    def ended(self, peer: str, exchange: Exchange | None, end: End, now: float, why: str) -> None:
+    def ended(
+        self, peer: str, exchange: Exchange | None, end: EndReason, now: float, why: str
+    ) -> None:
         self.ends.append(end)
         if exchange is not None:
             self.exchanges.append(exchange)
 
 
-class TracedProtocol(HttpProtocol):
+class TracedProtocol(Http1Protocol):
     """A protocol whose every change of state is held against the table."""
 
     __slots__ = ("edges", "traced")
@@ -71,14 +73,14 @@ class Walk:
         self,
         stage: Stage | None = None,
         limits: Limits | None = None,
-        memo: Memo | None = None,
+        memo: HeadCache | None = None,
         *,
         logs: bool = True,
     ) -> None:
         self.stage = stage or Stage()
         self.limits = limits or Limits()
         self.observer = Ends(logs=logs)
-        memo = Memo() if memo is None else memo
+        memo = HeadCache() if memo is None else memo
         self.context = Context(self.stage, self.observer, memo, self.limits)
         self.now = 1000.0
         self.protocol = TracedProtocol(self.context, PEER, self.now)
@@ -161,7 +163,7 @@ class Walk:
         self.protocol.finish(self.now)
         self._check(before)
 
-    def abort(self, end: End = End.CLIENT_RESET) -> None:
+    def abort(self, end: EndReason = EndReason.CLIENT_RESET) -> None:
         before = self.state
         self.protocol.abort(end, self.now)
         self._check(before)

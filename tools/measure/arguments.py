@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from evloop.units import format_duration, parse_duration
+from evloop.settings.units import format_duration, parse_duration
 
 USAGE = 2  # the exit code for a wrong command line
 _MIN_INTERVAL = 0.01  # seconds

@@ -1,6 +1,6 @@
 """Figures as the tools print them, where a figure may be missing."""
 
-from evloop.units import format_size
+from evloop.settings.units import format_size
 
 NOT_AVAILABLE = "n/a"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from evloop.units import parse_duration, parse_size
+from evloop.settings.units import parse_duration, parse_size
 from measure.arguments import Parser, interval, port, positive, value
 from measure.launch import STOP_WAIT
 from measure.limits import Limits

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from evloop.units import format_size
+from evloop.settings.units import format_size
 from measure.graph import TICKS, binary_unit, nice_top
 from measure.history import History
 from measure.sentences import pages

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from measure.arguments import Parser, interval, positive, value
 
-from evloop.units import format_duration, parse_duration, parse_size
+from evloop.settings.units import format_duration, parse_duration, parse_size
 from soaking.endpoint import parse_url
 from soaking.rates import format_slope, parse_byte_rate, parse_count_rate
 from soaking.scenarios import MIXED, SCENARIOS, Scenario, parse_mix

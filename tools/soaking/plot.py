@@ -9,7 +9,7 @@ from measure.graph import binary_unit, nice_top
 from measure.history import History
 from measure.sentences import pages
 
-from evloop.units import format_size
+from evloop.settings.units import format_size
 from soaking.result import Point, Result
 
 _Line = tuple[Sequence[float], Sequence[float]]

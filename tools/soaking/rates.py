@@ -1,6 +1,6 @@
 """So much per second, minute or hour, as people write it: `64KiB/s`, `200/s`, `1MiB/min`."""
 
-from evloop.units import format_size, parse_size
+from evloop.settings.units import format_size, parse_size
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 

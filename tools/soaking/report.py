@@ -8,7 +8,7 @@ from math import inf
 from measure.figures import show_count, show_size
 from measure.sentences import pages
 
-from evloop.units import format_duration
+from evloop.settings.units import format_duration
 from soaking.durations import show_time
 from soaking.figures import percentiles
 from soaking.result import Result

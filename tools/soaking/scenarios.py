@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from math import inf
 
-from evloop.units import format_duration
+from evloop.settings.units import format_duration
 from soaking.behaviours import BEHAVIOURS, Habits
 from soaking.crowd import Group
 from soaking.files import SMALL, Kind, Spec

@@ -11,7 +11,7 @@ from bench.results import Results
 from bench.rows import PYTHON_PEERS, Row
 from bench.servers.base import Kind
 from bench.servers.registry import SUBJECT
-from evloop.units import format_duration
+from evloop.settings.units import format_duration
 
 _TEMPLATE = Path(__file__).with_name("page.md")
 

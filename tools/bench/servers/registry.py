@@ -11,8 +11,8 @@ from bench.servers.h2o import H2o
 from bench.servers.lighttpd import Lighttpd
 from bench.servers.nginx import Nginx
 from bench.servers.python_peers import python_peers
-from evloop.config import Config
 from evloop.net.connection import BURST_SIZE
+from evloop.settings.config import Config
 
 SUBJECT = "evloop"
 

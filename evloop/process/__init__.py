@@ -1,0 +1,1 @@
+"""One process: what it takes from the machine, and its life."""

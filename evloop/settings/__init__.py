@@ -1,0 +1,1 @@
+"""The settings: one table for the library, the command line and the environment."""

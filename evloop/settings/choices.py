@@ -1,0 +1,38 @@
+"""The settings that are one of a few: who chooses, and what there is to choose from."""
+
+from enum import Enum
+
+
+class PreloadMode(Enum):
+    """Whether preloaded bytes are shared."""
+
+    SHARED = "shared"
+    """One copy for all who want it."""
+    PRIVATE = "private"
+    """A copy for each request, as servers do that load the entire file: to compare."""
+
+
+class Transfer(Enum):
+    """How the bytes of a streamed file come to the socket."""
+
+    COPY = "copy"
+    """Through the refill buffer."""
+    SENDFILE = "sendfile"
+    """Within the kernel."""
+
+
+class Symlinks(Enum):
+    """Which symbolic links are followed."""
+
+    INSIDE = "inside"
+    """Those whose target is beneath the root."""
+    DENY = "deny"
+    FOLLOW = "follow"
+    """All, wherever they lead."""
+
+
+class LogFormat(Enum):
+    """How a response is written down."""
+
+    COMBINED = "combined"
+    JSON = "json"

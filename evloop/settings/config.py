@@ -1,0 +1,256 @@
+"""The settings of a server: one table for the library, the command line and the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from evloop.settings.choices import LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.options import (
+    Option,
+    check_field_value,
+    check_file_name,
+    check_name,
+    check_not_empty,
+    choice_option,
+    duration_option,
+    size_option,
+    switch_option,
+    text_option,
+    texts_option,
+    whole_option,
+)
+from evloop.settings.units import format_size
+
+
+class ConfigError(ValueError):
+    """A setting that can't be used. The text names the option and the value."""
+
+    def __init__(self, option: str, value: object, reason: str) -> None:
+        super().__init__(f"{option} {value}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of a server. Sizes are bytes, times seconds.
+
+    Raises ConfigError for values that can't be used.
+    """
+
+    root: str = "."
+    host: tuple[str, ...] = field(
+        default=("127.0.0.1", "::1"),
+        metadata=texts_option("ADDRESS", "address to listen on; may be repeated", check_not_empty),
+    )
+    port: int = field(
+        default=8080, metadata=whole_option(0, 65535, "port to listen on; 0 takes a free one")
+    )
+    max_in_memory_size: int = field(
+        default=1024**2,
+        metadata=size_option(
+            0, "files up to and including this size are preloaded, larger ones stream"
+        ),
+    )
+    chunk_size: int = field(
+        default=32 * 1024,
+        metadata=size_option(512, "refill unit of a streamed file", 16 * 1024**2),
+    )
+    memory_budget: int = field(
+        default=64 * 1024**2,
+        metadata=size_option(
+            0,
+            "ceiling on all preloaded bytes, cached or in flight;"
+            " a small file that does not fit is streamed",
+        ),
+    )
+    preload: PreloadMode = field(
+        default=PreloadMode.SHARED,
+        metadata=choice_option(
+            PreloadMode,
+            "whether one copy of a preloaded file serves all, or each request loads its own"
+            " (as servers do that load entire files: to compare)",
+        ),
+    )
+    transfer: Transfer = field(
+        default=Transfer.COPY,
+        metadata=choice_option(
+            Transfer, "how a streamed file is moved: through the refill buffer, or by the kernel"
+        ),
+    )
+    send_queue: int = field(
+        default=64 * 1024,
+        metadata=size_option(4096, "unsent bytes the kernel may hold per connection", 1024**3),
+    )
+    revalidate: float = field(
+        default=1.0,
+        metadata=duration_option(0, "a cached file is checked on the disk at most this often"),
+    )
+    index: tuple[str, ...] = field(
+        default=("index.html",),
+        metadata=texts_option(
+            "NAME", "file that answers for its directory; may be repeated", check_file_name
+        ),
+    )
+    cache_control: str = field(
+        default="public, max-age=3600",
+        metadata=text_option("VALUE", "Cache-Control of every file", check_field_value),
+    )
+    symlinks: Symlinks = field(
+        default=Symlinks.INSIDE,
+        metadata=choice_option(
+            Symlinks, "symbolic links to follow: those that stay beneath ROOT, none, or all"
+        ),
+    )
+    hidden: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether names with a leading dot are served; /.well-known/ always is"
+        ),
+    )
+    idle_timeout: float = field(
+        default=60.0,
+        metadata=duration_option(0.01, "a connection may wait this long for a request"),
+    )
+    head_timeout: float = field(
+        default=10.0, metadata=duration_option(0.01, "a request head must be whole after this long")
+    )
+    send_timeout: float = field(
+        default=30.0,
+        metadata=duration_option(0.01, "a client must take something of its response this often"),
+    )
+    linger_timeout: float = field(
+        default=2.0,
+        metadata=duration_option(
+            0.01, "a closed connection waits this long for the client's close"
+        ),
+    )
+    shutdown_timeout: float = field(
+        default=30.0,
+        metadata=duration_option(0, "downloads may finish for this long after a signal"),
+    )
+    max_head_size: int = field(
+        default=16 * 1024, metadata=size_option(256, "largest request head", 1024**2)
+    )
+    max_connections: int = field(
+        default=0,
+        metadata=whole_option(
+            0, None, "connections at once; 0: as many as there are descriptors for, two each"
+        ),
+    )
+    max_connections_per_ip: int = field(
+        default=0,
+        metadata=whole_option(
+            0, None, "connections from one IPv4 address or IPv6 /64, others get 503; 0: any number"
+        ),
+    )
+    min_rate: int = field(
+        default=0,
+        metadata=size_option(
+            0, "bytes per second a download must take on average; 0: any progress"
+        ),
+    )
+    min_rate_grace: float = field(
+        default=10.0, metadata=duration_option(0.01, "time over which the rate is averaged")
+    )
+    memory_limit: int = field(
+        default=0,
+        metadata=size_option(
+            0,
+            "bound on the process's memory: preload less and accept fewer to stay beneath;"
+            " 0: half of the cgroup's limit if there is one",
+        ),
+    )
+    user: str = field(
+        default="", metadata=text_option("NAME", "user to become after binding", check_name)
+    )
+    group: str = field(
+        default="", metadata=text_option("NAME", "group to become after binding", check_name)
+    )
+    access_log: str = field(
+        default="auto",
+        metadata=text_option(
+            "PATH",
+            "where responses are logged: a file, - for the standard output, or off;"
+            " auto: - when that is a terminal",
+            check_not_empty,
+        ),
+    )
+    log_format: LogFormat = field(
+        default=LogFormat.COMBINED, metadata=choice_option(LogFormat, "how responses are logged")
+    )
+
+    def __post_init__(self) -> None:
+        for name, option in OPTIONS.items():
+            value = getattr(self, name)
+            for each in value if option.repeatable else (value,):
+                try:
+                    option.check(each)
+                except ValueError as error:
+                    raise ConfigError(option_name(name), option.show(each), str(error)) from error
+            if option.repeatable and not value:
+                raise ConfigError(option_name(name), "()", "at least one is wanted")
+
+    @property
+    def strategy(self) -> str:
+        """What the settings come to, in one line."""
+        stream = f"in {format_size(self.chunk_size)} chunks"
+        if not self.max_in_memory_size:
+            return f"stream everything {stream}"
+        within = format_size(self.memory_budget)
+        copies = "" if self.preload is PreloadMode.SHARED else ", a copy for each request"
+        limit = format_size(self.max_in_memory_size)
+        return f"preload up to {limit} within {within}{copies}, stream larger {stream}"
+
+
+OPTIONS: Mapping[str, Option] = {
+    each.name: each.metadata["option"] for each in fields(Config) if "option" in each.metadata
+}
+
+
+def option_name(name: str) -> str:
+    """Return the command line's name of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def variable_name(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return "EVLOOP_" + name.upper()
+
+
+def default_text(name: str) -> str:
+    """Return the default of a setting as it would be written."""
+    option = OPTIONS[name]
+    default: Any = next(each.default for each in fields(Config) if each.name == name)
+    return " ".join(option.show(each) for each in (default if option.repeatable else (default,)))
+
+
+def read_config(
+    root: str, given: Mapping[str, list[str]], environment: Mapping[str, str]
+) -> Config:
+    """Return the settings that *given* (texts by setting) and the environment make.
+
+    What is given goes before the environment. A repeatable variable is a list with commas.
+
+    Raises ConfigError that names the option or the variable, and the value.
+    """
+    values: dict[str, Any] = {"root": root}
+    for name, option in OPTIONS.items():
+        source, texts = option_name(name), given.get(name)
+        if texts is None and (text := environment.get(variable_name(name))) is not None:
+            source, texts = variable_name(name), _split(text) if option.repeatable else [text]
+        if texts is not None:
+            parsed = [_read(source, text, option) for text in texts]
+            values[name] = tuple(parsed) if option.repeatable else parsed[-1]
+    return Config(**values)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _read(source: str, text: str, option: Option) -> Any:
+    try:
+        value = option.parse(text)
+        option.check(value)
+    except ValueError as error:
+        raise ConfigError(source, text or "''", str(error)) from error
+    return value

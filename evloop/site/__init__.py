@@ -1,0 +1,1 @@
+"""Where HTTP meets files: from a request to a response."""

@@ -1,0 +1,238 @@
+"""The memo: exact, bounded, never stale, and without any effect that a client could see."""
+
+import gc
+import os
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evloop.files.cache import CacheSettings
+from evloop.http.response import NEVER, Response
+from evloop.http1.head import parse_head
+from evloop.http1.headcache import MAX_BYTES, MAX_HEAD_SIZE, HeadCache
+from evloop.http1.states import State
+from tests.http1.support import Forgetful, context_of, converse
+from tests.support.bench import Bench, write
+
+NOW = 1000.0
+HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def response(fresh_until: float = NOW + 1) -> Response:
+    return Response(200, b"HTTP/1.1 200 OK\r\n\r\n", State.IDLE, fresh_until=fresh_until)
+
+
+def test_the_same_bytes_are_answered_with_the_same_response() -> None:
+    memo, planned = HeadCache(), response()
+    memo.remember(HEAD, planned, NOW)
+    assert memo.recall(HEAD, NOW) is planned
+    assert memo.recall(HEAD + b" ", NOW) is None
+    assert memo.recall(HEAD[:-1], NOW) is None
+
+
+def test_nothing_is_recalled_from_the_moment_it_is_not_fresh() -> None:
+    memo = HeadCache()
+    memo.remember(HEAD, response(NOW + 1), NOW)
+    assert memo.recall(HEAD, NOW + 0.999) is not None
+    assert memo.recall(HEAD, NOW + 1) is None
+
+
+@pytest.mark.parametrize("fresh_until", [NEVER, NOW - 1, NOW])
+def test_what_is_not_fresh_is_not_kept(fresh_until: float) -> None:
+    memo = HeadCache()
+    memo.remember(HEAD, response(fresh_until), NOW)
+    assert len(memo) == 0
+
+
+@pytest.mark.parametrize(("size", "count"), [(MAX_HEAD_SIZE, 1), (MAX_HEAD_SIZE + 1, 0)])
+def test_a_long_head_is_planned_each_time(size: int, count: int) -> None:
+    memo = HeadCache()
+    memo.remember(b"x" * size, response(), NOW)
+    assert len(memo) == count
+
+
+def test_a_later_response_takes_the_place_of_a_stale_one() -> None:
+    memo, later = HeadCache(), response(NOW + 2)
+    memo.remember(HEAD, response(NOW + 1), NOW)
+    memo.remember(HEAD, later, NOW + 1)
+    assert memo.recall(HEAD, NOW + 1) is later
+    assert len(memo) == 1
+
+
+def test_a_cleared_memo_knows_nothing_and_has_room_again() -> None:
+    memo = HeadCache(max_bytes=2000)
+    for _ in range(3):
+        memo.clear()
+        assert memo.recall(HEAD, NOW) is None
+        for number in range(3):
+            memo.remember(b"%d" % number, response(), NOW)
+        assert len(memo) == 3
+
+
+def test_one_head_again_and_again_fills_nothing() -> None:
+    memo = HeadCache(max_bytes=2000)
+    memo.remember(b"another", response(), NOW)
+    for _ in range(100):
+        memo.remember(HEAD, response(), NOW)
+    assert memo.recall(b"another", NOW) is not None
+
+
+def test_a_million_different_heads_are_not_kept() -> None:
+    memo, planned = HeadCache(), response()
+    most = 0
+    for number in range(1_000_000):
+        memo.remember(b"%d" % number, planned, NOW)
+        most = max(most, len(memo))
+    assert 1000 < most < 2000
+
+
+def test_the_limit_is_never_passed() -> None:
+    memo, planned = HeadCache(max_bytes=10_000), response()
+    most = 0
+    for number in range(100):
+        memo.remember(b"%02000d" % number, planned, NOW)
+        most = max(most, len(memo))
+    assert 3 <= most <= 4
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Bench]:
+    write(tmp_path / "index.html", b"<p>index")
+    write(tmp_path / "a.txt", b"a" * 8000)
+    write(tmp_path / "empty", b"")
+    write(tmp_path / "large.bin", bytes(range(256)) * 80)
+    write(tmp_path / "sub" / "index.html", b"<p>sub")
+    limits = CacheSettings(max_in_memory_size=10_000, revalidate=1.0)
+    with Bench(tmp_path, limits) as bench:
+        yield bench
+
+
+# Heads that lead to a response of their own each, with the file behind it in memory.
+DISTINCT = {
+    "plain": b"GET /a.txt HTTP/1.1\r\nHost: %d\r\n\r\n",
+    "another validator": b'GET /a.txt HTTP/1.1\r\nHost: a\r\nIf-None-Match: "%d"\r\n\r\n',
+    "closing": b"GET /a.txt HTTP/1.1\r\nHost: %d\r\nConnection: close\r\n\r\n",
+    "HTTP/1.0": b"GET /a.txt HTTP/1.0\r\nHost: %d\r\n\r\n",
+    "HEAD": b"HEAD /a.txt HTTP/1.1\r\nHost: %d\r\n\r\n",
+    "not modified": b"GET /a.txt HTTP/1.1\r\nHost: %d\r\nIf-None-Match: *\r\n\r\n",
+    "long": b"GET /a.txt HTTP/1.1\r\nHost: %d\r\nX: " + b"x" * 1900 + b"\r\n\r\n",
+    "many targets": b"GET /a.txt?%d HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("form", DISTINCT.values(), ids=DISTINCT.keys())
+def test_its_memory_stays_within_what_it_says(site: Bench, form: bytes) -> None:
+    memo = HeadCache()
+    tracemalloc.start()
+    try:
+        for number in range(2000):
+            if number == 100:  # what everybody shares is there by now
+                memo.clear()
+                gc.collect()
+                before, _ = tracemalloc.get_traced_memory()
+                tracemalloc.reset_peak()
+            head = form % number
+            planned = site.site.respond(parse_head(head), 0.0)
+            assert planned is not None
+            memo.remember(head, planned, 0.0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    routes = 2048 * 1024  # the router remembers targets, within its own limit
+    assert peak - before < MAX_BYTES + (routes if b"?%d" in form else 100 * 1024)
+
+
+def test_a_changed_file_is_not_hidden_by_a_remembered_head(site: Bench, tmp_path: Path) -> None:
+    context = context_of(site.site, HeadCache())
+    head = b"GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert converse(context, [head], now=0.0).got.endswith(b"aaa")
+    write(tmp_path / "a.txt", b"b" * 8000)
+    assert converse(context, [head], now=0.999).got.endswith(b"aaa")
+    assert converse(context, [head], now=1.0).got.endswith(b"bbb")
+
+
+def test_no_error_is_remembered(site: Bench, tmp_path: Path) -> None:
+    context = context_of(site.site, HeadCache())
+    head = b"GET /later.txt HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert b" 404 " in converse(context, [head]).got
+    write(tmp_path / "later.txt", b"here")
+    assert converse(context, [head]).got.endswith(b"here")
+
+
+def test_a_remembered_answer_is_not_sent_by_a_server_that_stops(site: Bench) -> None:
+    context = context_of(site.site, HeadCache())
+    head = b"GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n"
+    converse(context, [head])
+    site.site.draining = True
+    context.memo.clear()
+    assert b"\r\nConnection: close\r\n" in converse(context, [head]).got
+    assert len(context.memo) == 0
+
+
+_METHODS = st.sampled_from([b"GET", b"GET", b"GET", b"HEAD", b"OPTIONS", b"POST", b"BREW"])
+_TARGETS = st.sampled_from(
+    [b"/", b"/a.txt", b"/a.txt", b"/empty", b"/large.bin", b"/sub", b"/sub/", b"/no", b"/a.txt?q"]
+)
+_VERSIONS = st.sampled_from([b"1.1", b"1.1", b"1.1", b"1.0", b"2.0"])
+_FIELDS = st.lists(
+    st.sampled_from(
+        [
+            b"Connection: close",
+            b"Connection: keep-alive",
+            b"If-None-Match: *",
+            b'If-None-Match: "x"',
+            b"If-Match: *",
+            b'If-Match: "x"',
+            b"If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT",
+            b"If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT",
+            b"Range: bytes=1-2",
+            b"Range: bytes=99999-",
+            b'If-Range: "x"',
+            b"Accept: text/html",
+            b"Content-Length: 0",
+            b"Host: again",
+        ]
+    ),
+    max_size=2,
+)
+
+
+def _request(method: bytes, target: bytes, version: bytes, fields: list[bytes]) -> bytes:
+    lines = [b"%b %b HTTP/%b" % (method, target, version), b"Host: a", *fields, b"", b""]
+    return b"\r\n".join(lines)
+
+
+# Few different requests and many of each, so that most are remembered.
+_REQUESTS = st.lists(
+    st.builds(_request, _METHODS, _TARGETS, _VERSIONS, _FIELDS), min_size=1, max_size=4
+).flatmap(lambda few: st.lists(st.sampled_from(few), min_size=1, max_size=12))
+
+
+@settings(
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(requests=_REQUESTS, pipelined=st.booleans())
+def test_the_fast_way_and_the_slow_way_say_the_same(
+    site: Bench, requests: list[bytes], pipelined: bool
+) -> None:
+    pieces = [b"".join(requests)] if pipelined else requests
+    slow = converse(context_of(site.site, Forgetful()), pieces)
+    memo = HeadCache()
+    for _ in range(2):  # the second time everything that can be is remembered
+        assert converse(context_of(site.site, memo), pieces) == slow
+
+
+def test_the_fast_way_is_taken(site: Bench) -> None:
+    memo = HeadCache()
+    context = context_of(site.site, memo)
+    head = b"GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n"
+    first = converse(context, [head])
+    os.unlink(os.path.join(site.root.path, "a.txt"))
+    site.cache.close()  # whoever asks the slow way now gets a 404
+    assert converse(context, [head]) == first
+    assert b" 404 " in converse(context_of(site.site), [head]).got

@@ -1,0 +1,471 @@
+"""The life of a server: what it opens, what it tells, and that it closes all of it."""
+
+import errno
+import logging
+import os
+import resource
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evloop
+from evloop import Config, ConfigError, Server
+from evloop.net.transport import listening_socket
+from evloop.process.environment import ServerError, connection_limit
+from evloop.process.server import Phase
+from tests.support.bench import write
+from tests.support.client import Client, request
+from tests.support.deadline import eventually
+from tests.support.descriptors import no_leaks
+from tests.support.serving import call, serving
+
+LARGE = os.urandom(8 * 1024 * 1024)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("root")
+    write(root / "index.html", b"<h1>hello</h1>")
+    write(root / "large.bin", LARGE)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks() -> Iterator[None]:
+    with no_leaks():
+        yield
+
+
+def config(directory: Path, /, **settings: Any) -> Config:
+    values: dict[str, Any] = {
+        "root": str(directory),
+        "port": 0,
+        "host": ("127.0.0.1",),
+        "access_log": "off",
+        **settings,
+    }
+    return Config(**values)
+
+
+class TestOpening:
+    def test_a_free_port_is_free_on_every_host(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int] = []
+
+        def clash(host: str, port: int, *rest: int) -> socket.SocketType:
+            asked.append(port)
+            if asked[1:] == [port]:
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            return listening_socket(host, port, *rest)
+
+        monkeypatch.setattr("evloop.process.environment.listening_socket", clash)
+        with serving(root, host=("127.0.0.1", "127.0.0.2")) as server:
+            ports = {port for _, port in server.addresses}
+        assert len(ports) == 1
+        assert asked[0] == asked[2] == 0
+
+    def test_a_server_runs_only_once(self, tmp_path: Path) -> None:
+        with Server(Config(root=str(tmp_path), port=0)).in_thread() as server:
+            pass
+        with pytest.raises(RuntimeError, match="only once"):
+            server.run()
+
+    def test_the_real_port_is_told(self, root: Path) -> None:
+        with serving(root) as server:
+            ((host, port),) = server.addresses
+            assert host == "127.0.0.1"
+            assert port > 0
+            assert server.urls == [f"http://127.0.0.1:{port}/"]
+            with Client((host, port)) as client:
+                assert client.get("/").body == b"<h1>hello</h1>"
+
+    def test_all_addresses_have_one_port(self, root: Path) -> None:
+        try:
+            with serving(root, host=("127.0.0.1", "::1")) as server:
+                (_, first), (_, second) = server.addresses
+                assert first == second
+                assert server.urls[1] == f"http://[::1]:{first}/"
+                for address in server.addresses:
+                    with Client(address) as client:
+                        assert client.get("/").status == 200
+        except ServerError as error:
+            pytest.skip(f"no IPv6 on this machine: {error}")
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "localhost"])
+    def test_an_address_may_be_a_name_or_any(self, root: Path, host: str) -> None:
+        with serving(root, host=(host,)) as server:
+            shown = "localhost" if host == "0.0.0.0" else server.addresses[0][0]
+            assert server.urls[0].startswith(f"http://{shown.replace('::1', '[::1]')}:")
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"root": "/no/such/place"}, "ROOT /no/such/place: No such file or directory"),
+            ({"root": __file__}, f"ROOT {__file__}: Not a directory"),
+            ({"access_log": "/no/such/place/log"}, "--access-log /no/such/place/log: No such file"),
+            ({"access_log": "/"}, "--access-log /: Is a directory"),
+            ({"host": ("192.0.2.1",)}, "--host 192.0.2.1: can't listen on port 0"),
+            ({"host": ("a" * 70,)}, f"--host {'a' * 70}: this is no name of a host"),
+            ({"host": ("a..b",)}, "--host a..b: this is no name of a host"),
+            ({"host": ("no-such-host.invalid",)}, "--host no-such-host.invalid: "),
+            ({"host": ("127.0.0.1", "192.0.2.1")}, "--host 192.0.2.1: can't listen on port"),
+        ],
+    )
+    def test_what_the_environment_refuses_is_told(
+        self, root: Path, settings: dict[str, object], message: str
+    ) -> None:
+        server = Server(config(root, **settings))
+        with pytest.raises(ServerError) as refused:
+            server.open()
+        assert str(refused.value).startswith(message)
+        assert server.phase is Phase.NEW
+
+    def test_a_port_in_use_is_told_and_costs_nothing(self, root: Path, tmp_path: Path) -> None:
+        with serving(root) as server:
+            ((_, port),) = server.addresses
+            second = Server(config(root, port=port, access_log=str(tmp_path / "log")))
+            with no_leaks(), pytest.raises(ServerError, match=f"--port {port}: in use on 127"):
+                second.open()
+
+    def test_a_port_that_is_not_allowed_is_told(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("evloop.process.environment.listening_socket", refuse)
+        with pytest.raises(ServerError, match="--port 80: no permission to listen there"):
+            Server(config(root, port=80)).open()
+
+    def test_a_machine_without_ipv6_still_has_a_loopback(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def listen(host: str, *arguments: int) -> socket.SocketType:
+            if ":" in host:
+                raise OSError(97, "Address family not supported by protocol")
+            return listening_socket(host, *arguments)
+
+        monkeypatch.setattr("evloop.process.environment.listening_socket", listen)
+        with serving(root, host=Config().host) as server:
+            assert len(server.addresses) == 1
+        with pytest.raises(ServerError, match="--host ::1: can't listen"):
+            Server(config(root, host=("::1",))).open()
+
+    def test_a_limit_that_leaves_no_room_is_refused(self, root: Path) -> None:
+        with pytest.raises(ConfigError, match="--memory-limit"):
+            Server(config(root, memory_limit=1024)).open()
+
+    def test_the_plan_follows_from_the_limit(self, root: Path) -> None:
+        with serving(root, memory_limit=512 * 1024 * 1024) as server:
+            assert server.memory.ceiling <= 512 * 1024 * 1024
+
+
+class TestConnectionLimit:
+    @pytest.mark.parametrize(
+        ("soft", "limit"),
+        [(1024, 496), (256, 112), (40, 4), (33, 1), (10, 1), (resource.RLIM_INFINITY, 524272)],
+    )
+    def test_it_follows_from_the_descriptors(
+        self, soft: int, limit: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
+        assert connection_limit() == limit
+
+    @pytest.mark.parametrize(
+        ("soft", "wanted", "limit"), [(1024, 900, 900), (1024, 5000, 992), (33, 9, 1), (10, 9, 1)]
+    )
+    def test_who_asks_for_more_gets_all_that_there_are(
+        self, soft: int, wanted: int, limit: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
+        assert connection_limit(wanted) == limit
+
+    def test_the_next_one_waits_until_there_is_room(self, root: Path) -> None:
+        with serving(root, max_connections=2) as server:
+            first, second, third = (call(server) for _ in range(3))
+            assert first.get("/").status == 200
+            assert second.get("/").status == 200
+            third.send(request("/"))
+            assert sum(server.snapshot().connections.values()) == 2
+            first.socket.close()
+            assert third.receive().status == 200
+            for client in (second, third):
+                client.socket.close()
+
+    def test_room_that_comes_with_the_end_is_of_no_use(self, root: Path) -> None:
+        with serving(root, max_connections=1) as server, call(server) as client:
+            assert client.get("/").status == 200
+            server.finish()
+            eventually(lambda: server.phase is Phase.CLOSED, "the end")
+            assert client.receive_end() == b""
+
+    def test_an_address_has_its_own_limit(self, root: Path) -> None:
+        with serving(root, max_connections_per_ip=1) as server, call(server) as first:
+            assert first.get("/").status == 200
+            with call(server) as second:
+                refused = second.receive()
+                assert refused.status == 503
+                assert refused.fields["retry-after"] == "1"
+                assert second.receive_end() == b""
+            assert first.get("/").status == 200
+            assert server.snapshot().refused_connections == 1
+            assert server.snapshot().refusals == 1
+
+
+class TestEnding:
+    def test_run_opens_by_itself(self, root: Path) -> None:
+        server = Server(config(root))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        eventually(lambda: server.phase is Phase.OPEN, "the server to open")
+        server.finish()
+        thread.join(20)
+        assert server.phase is Phase.CLOSED
+
+    def test_a_server_may_be_stopped_before_it_runs(self, root: Path) -> None:
+        server = Server(config(root))
+        server.stop()  # not open: nothing happens
+        server.open()
+        server.stop()
+        server.run()
+        assert server.phase is Phase.CLOSED
+        server.stop()
+        server.finish()
+
+    def test_finishing_lets_downloads_end(self, root: Path) -> None:
+        server = Server(config(root))
+        server.open()
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        address = server.addresses[0]
+        idle, busy, asking = (Client(address, receive_buffer=64 * 1024) for _ in range(3))
+        assert idle.get("/").status == 200
+        asking.send(b"GET / HTTP/1.1\r\n")
+        busy.send(request("/large.bin"))
+        head = busy.receive_head()
+        assert b"Connection: close" not in head  # nobody knew
+        server.finish()
+        server.finish()
+        eventually(lambda: server.phase is Phase.FINISHING, "the end to begin")
+        assert idle.receive_end() == b""
+        with pytest.raises(ConnectionRefusedError):
+            Client(address)
+        asking.send(b"Host: files.test\r\n\r\n")
+        last = asking.receive()
+        assert last.body == b"<h1>hello</h1>"
+        assert last.fields["connection"] == "close"
+        assert asking.receive_end() == b""
+        assert busy.receive_bytes(len(LARGE)) == LARGE
+        assert busy.receive_end() == b""
+        for client in (idle, busy, asking):
+            client.socket.close()
+        thread.join(20)
+        assert not thread.is_alive()
+        assert server.phase is Phase.CLOSED
+
+    def test_patience_has_an_end(self, root: Path) -> None:
+        with serving(root, shutdown_timeout=0.0) as server:
+            client = call(server, receive_buffer=64 * 1024)
+            client.send(request("/large.bin"))
+            client.receive_head()
+            server.finish()
+            eventually(lambda: server.phase is Phase.CLOSED, "the end")
+            with pytest.raises(ConnectionResetError):  # the download was not complete
+                client.receive_bytes(len(LARGE))
+            client.socket.close()
+
+    def test_stopping_resets_what_is_under_way(self, root: Path) -> None:
+        with serving(root) as server:
+            client = call(server, receive_buffer=64 * 1024)
+            client.send(request("/large.bin"))
+            client.receive_head()
+        with pytest.raises(ConnectionResetError):
+            client.receive_bytes(len(LARGE))
+        client.socket.close()
+
+
+class TestSignals:
+    def test_handlers_are_put_back(self, root: Path) -> None:
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        before = [signal.getsignal(number) for number in numbers]
+        server = Server(config(root))
+        server.open()
+        with server.signals():
+            assert [signal.getsignal(number) for number in numbers] != before
+            os.kill(os.getpid(), signal.SIGTERM)
+            server.run()
+        assert [signal.getsignal(number) for number in numbers] == before
+        assert server.phase is Phase.CLOSED
+
+    def test_a_second_signal_ends_at_once(self, root: Path) -> None:
+        server = Server(config(root))
+        server.open()
+        client = Client(server.addresses[0], receive_buffer=64 * 1024)
+        client.send(request("/large.bin"))
+        with server.signals():
+            thread = threading.Thread(target=self._kill_twice, args=(client, server))
+            thread.start()
+            server.run()
+            thread.join()
+        with pytest.raises(ConnectionResetError):
+            client.receive_bytes(len(LARGE))
+        client.socket.close()
+
+    def _kill_twice(self, client: Client, server: Server) -> None:
+        client.receive_head()
+        os.kill(os.getpid(), signal.SIGINT)
+        eventually(lambda: server.phase is Phase.FINISHING, "the end to begin")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def test_other_signals_are_none_of_its_business(self, root: Path) -> None:
+        server = Server(config(root))
+        server.open()
+        before = signal.signal(signal.SIGALRM, lambda number, frame: None)
+        with server.signals():
+            thread = threading.Thread(target=self._download_under_alarms, args=(server,))
+            thread.start()
+            server.run()
+            thread.join()
+        signal.signal(signal.SIGALRM, before)
+
+    def _download_under_alarms(self, server: Server) -> None:
+        with Client(server.addresses[0], receive_buffer=64 * 1024) as client:
+            client.send(request("/large.bin"))
+            client.receive_head()
+            server.finish()
+            eventually(lambda: server.phase is Phase.FINISHING, "the end to begin")
+            os.kill(os.getpid(), signal.SIGALRM)
+            assert client.receive_bytes(len(LARGE)) == LARGE
+
+    def test_the_log_is_reopened(self, root: Path, tmp_path: Path) -> None:
+        path = tmp_path / "log"
+        server = Server(config(root, access_log=str(path)))
+        server.open()
+        path.rename(tmp_path / "log.1")
+        with server.signals():
+            os.kill(os.getpid(), signal.SIGUSR1)
+            thread = threading.Thread(target=self._finish_when, args=(server, path))
+            thread.start()
+            server.run()
+            thread.join()
+        assert path.exists()
+
+    def _finish_when(self, server: Server, path: Path) -> None:
+        try:
+            eventually(path.exists, "the new log")
+        finally:
+            server.finish()
+
+    def test_a_log_that_can_not_be_reopened_is_told(
+        self, root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path = tmp_path / "log"
+        server = Server(config(root, access_log=str(path)))
+        server.open()
+        path.unlink()
+        path.mkdir()
+        with server.signals(), caplog.at_level(logging.WARNING, "evloop"):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            thread = threading.Thread(target=self._finish_after_warning, args=(server, caplog))
+            thread.start()
+            server.run()
+            thread.join()
+        assert "can't be reopened" in caplog.text
+
+    def _finish_after_warning(self, server: Server, caplog: pytest.LogCaptureFixture) -> None:
+        try:
+            eventually(lambda: bool(caplog.records), "the warning")
+        finally:
+            server.finish()
+
+    def test_without_a_log_there_is_nothing_to_reopen(self, root: Path) -> None:
+        server = Server(config(root))
+        server.open()
+        with server.signals():
+            os.kill(os.getpid(), signal.SIGUSR1)
+            os.kill(os.getpid(), signal.SIGTERM)
+            server.run()
+
+
+class TestSnapshot:
+    def test_it_tells_what_is_going_on(self, root: Path) -> None:
+        with serving(root) as server:
+            quiet = server.snapshot()
+            assert quiet.connections == {}
+            assert (quiet.downloads, quiet.responses, quiet.bytes_sent) == (0, 0, 0)
+            idle, busy = call(server), call(server, receive_buffer=64 * 1024)
+            assert idle.get("/").status == 200
+            busy.send(request("/large.bin"))
+            busy.receive_head()
+            eventually(lambda: 0 < server.snapshot().bytes_to_send < len(LARGE), "progress")
+            snapshot = server.snapshot()
+            assert snapshot.connections == {"idle": 1, "sending": 1}
+            assert snapshot.download_sizes == (len(LARGE),)
+            assert snapshot.load_all == len(LARGE)
+            assert 0 < snapshot.bytes_to_send < len(LARGE)
+            assert snapshot.responses == 2
+            assert snapshot.files_preloaded == 1
+            assert 0 < snapshot.bytes_preloaded < 10_000
+            assert snapshot.refills > 0
+            assert snapshot.lag.turns > 0
+            assert snapshot.ends == {}
+            busy.socket.close()
+            idle.socket.close()
+            eventually(lambda: not server.snapshot().connections, "the end of both")
+            assert server.snapshot().ends == {"client-reset": 1}
+            assert server.snapshot().bytes_buffered == 0
+
+
+def test_a_file_whose_pages_have_to_come_first_is_served(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, misses = os.preadv, [10]
+
+    def preadv(fd: int, buffers: list[memoryview], offset: int, flags: int = 0, /) -> int:
+        if flags and misses[0]:
+            misses[0] -= 1
+            raise BlockingIOError
+        return real(fd, buffers, offset, 0)
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    with serving(root) as server, call(server) as client:
+        assert client.get("/").body == b"<h1>hello</h1>"
+        assert server.snapshot().waits == 10
+        assert server.snapshot().blocking_reads == 0
+
+
+class TestLog:
+    def test_each_response_is_a_line(self, root: Path, tmp_path: Path) -> None:
+        path = tmp_path / "log"
+        with serving(root, access_log=str(path)) as server, call(server) as client:
+            client.get("/?x", "User-Agent: a test")
+            client.get("/nothing")
+            client.get("/large.bin", "Range: bytes=0-9")
+        first, second, third = path.read_text().splitlines()
+        assert '"GET /?x HTTP/1.1" 200 14 "-" "a test"' in first
+        assert '"GET /nothing HTTP/1.1" 404 ' in second
+        assert '"GET /large.bin HTTP/1.1" 206 10 ' in third
+        assert all(line.startswith("127.0.0.1 - - [") for line in (first, second, third))
+        assert all(line.endswith(" complete") for line in (first, second, third))
+
+
+def test_the_package_offers_what_a_library_needs() -> None:
+    assert evloop.Server is Server
+    assert evloop.Config is Config
+    assert evloop.ConfigError is ConfigError
+    assert evloop.ServerError is ServerError
+    assert evloop.__version__
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = evloop.Nothing
+
+
+def test_two_servers_live_side_by_side(root: Path) -> None:
+    with serving(root) as one, serving(root) as two, call(one) as first, call(two) as second:
+        assert one.addresses != two.addresses
+        assert first.get("/").body == second.get("/").body

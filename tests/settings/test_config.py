@@ -1,0 +1,229 @@
+"""Settings: one table for the library, the command line and the environment."""
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from evloop.settings.choices import LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.config import (
+    OPTIONS,
+    Config,
+    ConfigError,
+    default_text,
+    option_name,
+    read_config,
+    variable_name,
+)
+
+KIB, MIB = 1024, 1024**2
+
+READ = {
+    ("port", "0"): 0,
+    ("port", "65535"): 65535,
+    ("max_in_memory_size", "0"): 0,
+    ("max_in_memory_size", "2MiB"): 2 * MIB,
+    ("max_in_memory_size", "1000TiB"): 1000 * 1024**4,
+    ("chunk_size", "512"): 512,
+    ("chunk_size", "16M"): 16 * MIB,
+    ("memory_budget", "0"): 0,
+    ("preload", "private"): PreloadMode.PRIVATE,
+    ("transfer", "sendfile"): Transfer.SENDFILE,
+    ("send_queue", "4K"): 4 * KIB,
+    ("revalidate", "0"): 0.0,
+    ("revalidate", "500ms"): 0.5,
+    ("cache_control", "no-store"): "no-store",
+    ("cache_control", "max-age=0, must-revalidate"): "max-age=0, must-revalidate",
+    ("symlinks", "deny"): Symlinks.DENY,
+    ("symlinks", "follow"): Symlinks.FOLLOW,
+    ("hidden", "on"): True,
+    ("hidden", "off"): False,
+    ("idle_timeout", "10ms"): 0.01,
+    ("send_timeout", "2m"): 120.0,
+    ("send_timeout", "24h"): 86400.0,
+    ("shutdown_timeout", "0"): 0.0,
+    ("max_head_size", "1MiB"): MIB,
+    ("max_connections", "5"): 5,
+    ("max_connections_per_ip", "5"): 5,
+    ("min_rate", "1KiB"): KIB,
+    ("memory_limit", "64MiB"): 64 * MIB,
+    ("user", "nobody"): "nobody",
+    ("access_log", "-"): "-",
+    ("access_log", "/var/log/x"): "/var/log/x",
+    ("log_format", "json"): LogFormat.JSON,
+}
+
+REFUSED = {
+    ("port", "-1"): "a whole number is wanted",
+    ("port", "65536"): "at most 65535 is possible",
+    ("port", "http"): "a whole number is wanted",
+    ("port", "80.0"): "a whole number is wanted",
+    ("port", ""): "a whole number is wanted",
+    ("port", "\u00b2"): "a whole number is wanted",
+    ("port", "9" * 5000): "",
+    ("max_in_memory_size", "-1"): "a size is a whole number",
+    ("max_in_memory_size", "1.5M"): "a size is a whole number",
+    ("max_in_memory_size", "big"): "a size is a whole number",
+    ("chunk_size", "511"): "at least 512 B is wanted",
+    ("chunk_size", "0"): "at least 512 B is wanted",
+    ("chunk_size", "17M"): "at most 16 MiB is possible",
+    ("send_queue", "1"): "at least 4 KiB is wanted",
+    ("send_queue", "2G"): "at most 1 GiB is possible",
+    ("preload", "never"): "one of shared, private is wanted",
+    ("transfer", "splice"): "one of copy, sendfile is wanted",
+    ("symlinks", "INSIDE"): "one of inside, deny, follow is wanted",
+    ("hidden", "yes"): "on or off is wanted",
+    ("hidden", "true"): "on or off is wanted",
+    ("idle_timeout", "0"): "at least 10ms is wanted",
+    ("idle_timeout", "-1s"): "a duration is a number",
+    ("idle_timeout", "forever"): "a duration is a number",
+    ("idle_timeout", "9" * 400): "is possible",
+    ("send_timeout", "1000000000h"): "is possible",
+    ("max_head_size", "255"): "at least 256 B is wanted",
+    ("max_head_size", "2M"): "at most 1 MiB is possible",
+    ("max_connections", "many"): "a whole number is wanted",
+    ("index", ""): "the name of a file is wanted",
+    ("index", "a/b"): "the name of a file is wanted",
+    ("host", ""): "it is empty",
+    ("cache_control", ""): "printable ASCII is wanted",
+    ("cache_control", "a\r\nSet-Cookie: b"): "printable ASCII is wanted",
+    ("cache_control", "a\n"): "printable ASCII is wanted",
+    ("cache_control", " a"): "printable ASCII is wanted",
+    ("cache_control", "\u00fc"): "printable ASCII is wanted",
+    ("access_log", ""): "it is empty",
+    ("log_format", "xml"): "one of combined, json is wanted",
+    ("user", "-x"): "a name is wanted",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), READ)
+def test_a_text_is_read(name: str, text: str) -> None:
+    assert getattr(read_config(".", {name: [text]}, {}), name) == READ[name, text]
+    environment = {variable_name(name): text}
+    assert getattr(read_config(".", {}, environment), name) == READ[name, text]
+
+
+@pytest.mark.parametrize(("name", "text"), REFUSED)
+def test_a_text_that_makes_no_sense_is_refused_by_name(name: str, text: str) -> None:
+    shown = text or "''"
+    with pytest.raises(ConfigError) as refused:
+        read_config(".", {name: [text]}, {})
+    assert str(refused.value).startswith(f"{option_name(name)} {shown}: ")
+    assert REFUSED[name, text] in str(refused.value)
+    with pytest.raises(ConfigError) as refused:
+        read_config(".", {}, {variable_name(name): text})
+    assert str(refused.value).startswith(f"{variable_name(name)} {shown}: ")
+
+
+def test_what_is_given_goes_before_the_environment() -> None:
+    environment = {"EVLOOP_PORT": "1", "EVLOOP_CHUNK_SIZE": "1K", "PORT": "2", "EVLOOP_X": "3"}
+    config = read_config("/srv", {"port": ["7", "8"]}, environment)
+    assert (config.root, config.port, config.chunk_size) == ("/srv", 8, 1024)
+    # What goes unused is not even read.
+    assert read_config(".", {"port": ["7"]}, {"EVLOOP_PORT": "nonsense"}).port == 7
+
+
+def test_some_settings_may_be_repeated() -> None:
+    given = {"host": ["127.0.0.1", "::1"], "index": ["index.html", "home.html"]}
+    config = read_config(".", given, {})
+    assert config.host == ("127.0.0.1", "::1")
+    assert config.index == ("index.html", "home.html")
+
+
+def test_in_the_environment_they_are_a_list() -> None:
+    environment = {"EVLOOP_HOST": "0.0.0.0, ::1", "EVLOOP_INDEX": "a.html,b.html"}
+    config = read_config(".", {}, environment)
+    assert config.host == ("0.0.0.0", "::1")
+    assert config.index == ("a.html", "b.html")
+    with pytest.raises(ConfigError, match="EVLOOP_HOST '': it is empty"):
+        read_config(".", {}, {"EVLOOP_HOST": "127.0.0.1,"})
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_default_can_be_written_and_read(name: str) -> None:
+    option, default = OPTIONS[name], getattr(Config(), name)
+    shown = default_text(name)
+    for each in default if option.repeatable else (default,):
+        assert option.parse(option.show(each)) == each
+        assert option.show(each) in shown
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"port": 70000},
+        {"port": -1},
+        {"chunk_size": 1},
+        {"idle_timeout": 0.0},
+        {"host": ()},
+        {"index": ()},
+        {"index": ("",)},
+        {"cache_control": "a\r\nb"},
+        {"send_timeout": float("inf")},
+    ],
+)
+def test_the_library_checks_as_well(setting: dict[str, Any]) -> None:
+    (name,) = setting
+    with pytest.raises(ConfigError, match=option_name(name)):
+        Config(**setting)
+
+
+def test_every_setting_but_the_root_is_an_option() -> None:
+    assert [each.name for each in fields(Config)] == ["root", *OPTIONS]
+    for name, option in OPTIONS.items():
+        assert option.help, name
+        assert option.metavar, name
+
+
+def test_the_defaults_are_those_that_are_documented() -> None:
+    assert {name: default_text(name) for name in OPTIONS} == {
+        "host": "127.0.0.1 ::1",
+        "port": "8080",
+        "max_in_memory_size": "1MiB",
+        "chunk_size": "32KiB",
+        "memory_budget": "64MiB",
+        "preload": "shared",
+        "transfer": "copy",
+        "send_queue": "64KiB",
+        "revalidate": "1s",
+        "index": "index.html",
+        "cache_control": "public, max-age=3600",
+        "symlinks": "inside",
+        "hidden": "off",
+        "idle_timeout": "1m",
+        "head_timeout": "10s",
+        "send_timeout": "30s",
+        "linger_timeout": "2s",
+        "shutdown_timeout": "30s",
+        "max_head_size": "16KiB",
+        "max_connections": "0",
+        "max_connections_per_ip": "0",
+        "min_rate": "0B",
+        "min_rate_grace": "10s",
+        "memory_limit": "0B",
+        "user": "",
+        "group": "",
+        "access_log": "auto",
+        "log_format": "combined",
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "strategy"),
+    [
+        ({}, "preload up to 1 MiB within 64 MiB, stream larger in 32 KiB chunks"),
+        ({"max_in_memory_size": 0}, "stream everything in 32 KiB chunks"),
+        (
+            {
+                "max_in_memory_size": 1024**4,
+                "memory_budget": 1024**4,
+                "preload": PreloadMode.PRIVATE,
+            },
+            "preload up to 1 TiB within 1 TiB, a copy for each request,"
+            " stream larger in 32 KiB chunks",
+        ),
+        ({"chunk_size": 4096}, "preload up to 1 MiB within 64 MiB, stream larger in 4 KiB chunks"),
+    ],
+)
+def test_the_strategy_is_told_in_a_line(settings: dict[str, Any], strategy: str) -> None:
+    assert Config(**settings).strategy == strategy
