@@ -33,14 +33,21 @@ class FileBody:
         self._next = selected.start
         self.remaining = len(selected)
 
-    def peek(self) -> "memoryview | FileWindow | None":
+    def peek(self) -> "memoryview | FileWindow | float":
         """Return the next bytes, None when they would have to come from the disk first.
 
         Raises FileChangedError when the file has shrunk, OSError when it can't be read.
         """
         piece = self._reader.read(self._fd, self._next, self.remaining, self._tries)
-        self._tries = 0 if piece is not None else self._tries + 1
+        if piece is None:
+            self._tries += 1
+            return 0.002
+        self._tries = 0
         return piece
+
+    @property
+    def done(self) -> bool:
+        return not self.remaining
 
     @property
     def file_size(self) -> int:
@@ -79,13 +86,13 @@ class SendfileBody(FileBody):
         super().__init__(fd, selected, reader)
         self._is_begun = False
 
-    def peek(self) -> "memoryview | FileWindow | None":
+    def peek(self) -> "memoryview | FileWindow | float":
         if not self._is_begun:
             return super().peek()
         size = min(self.remaining, WINDOW_SIZE)
         if not self._reader.is_at_hand(self._fd, self._next, size, self._tries):
             self._tries += 1
-            return None
+            return 0.002
         self._tries = 0
         return FileWindow(self._fd, self._next, size)
 
@@ -141,7 +148,7 @@ class PartsBody:
         source.seek(range(0))
         self._next_part()
 
-    def peek(self) -> "bytes | memoryview | FileWindow | None":
+    def peek(self) -> "bytes | memoryview | FileWindow | float":
         return self._text or self._source.peek()
 
     def advance(self, count: int) -> None:
@@ -152,6 +159,10 @@ class PartsBody:
             self._source.advance(count)
         if not self._text and not self._source.remaining:
             self._next_part()
+
+    @property
+    def done(self) -> bool:
+        return not self.remaining
 
     def _next_part(self) -> None:
         if self._parts:

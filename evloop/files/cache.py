@@ -59,6 +59,24 @@ class Found(NamedTuple):
     private: Preloaded | None = None
 
 
+class Soon:
+    def __init__(self, call_at: Callable[..., object], now: float) -> None:
+        self._call_at = call_at
+        self._at = now + 0.002
+        self._wakes: set[Callable[[float], None]] = set()
+
+    def subscribe(self, wake: Callable[[float], None]) -> None:
+        self._wakes.add(wake)
+        self._call_at(self._at, self._wake)
+
+    def unsubscribe(self, wake: Callable[[float], None]) -> None:
+        self._wakes.discard(wake)
+
+    def _wake(self, now: float) -> None:
+        while self._wakes:
+            self._wakes.pop()(now)
+
+
 class Cache:
     """The files beneath a root. Owns what is preloaded; *on_evict* is called when some goes."""
 
@@ -80,6 +98,7 @@ class Cache:
         self._digests: dict[bytes, Entry] = {}
         self._preloads: dict[bytes, Preload] = {}
         self._allowance = Allowance()
+        self.call_at: Callable[..., object] = lambda when, callback: None
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -89,7 +108,11 @@ class Cache:
         """Whether files are on their way into memory."""
         return bool(self._preloads)
 
-    def find(self, path: bytes, now: float) -> Found | None:
+    def find(self, path: bytes, now: float) -> "Found | Soon":
+        found = self._find(path, now)
+        return Soon(self.call_at, now) if found is None else found
+
+    def _find(self, path: bytes, now: float) -> Found | None:
         """Return what is at *path*; None: it is on its way into memory, ask again.
 
         Raises OSError: IsADirectoryError for a directory, FileNotFoundError for what is

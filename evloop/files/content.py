@@ -81,6 +81,10 @@ class BytesBody:
         self._next += count
         self.remaining -= count
 
+    @property
+    def done(self) -> bool:
+        return not self.remaining
+
     def seek(self, selected: range) -> None:
         """Go to another range of the same bytes."""
         self._next = selected.start

@@ -1,45 +1,92 @@
-"""From the bytes of a request head to its response: recalled, or planned, or refused."""
+"""From the bytes of a request head to its answer: recalled, or planned, or refused."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from math import inf
 
 from evloop.http.request import Request, RequestError
+from evloop.http.responder import Pending
 from evloop.http.response import Response
 from evloop.http1.context import Context
 from evloop.http1.head import parse_head
+from evloop.http1.writer import Answer, write
 from evloop.observe.exchange import OVER_LIMIT
 
 
-class Refusal(NamedTuple):
-    """The response to what is not served, and for the log the reason."""
+class Wait:
+    """What a connection waits for, until a time on the reactor's clock.
 
-    response: Response
-    reason: str
-
-
-def answer(head: bytes, context: Context, now: float) -> Response | Refusal | None:
-    """Return what *head*, which is one whole request head, is answered with.
-
-    None: its file is not at hand, ask again. The fields of the request are not kept until
-    then: they would take more than the head itself.
+    For the disk, the time is all. A request that waits for its file is kept as it was
+    understood, so that nothing is parsed again when the file is there.
     """
-    response = context.memo.recall(head, now)
-    if response is not None:
-        return response
+
+    __slots__ = ("head", "pending", "request", "until", "wake")
+
+    def __init__(
+        self,
+        until: float,
+        head: bytes = b"",
+        request: Request | None = None,
+        pending: Pending | None = None,
+    ) -> None:
+        self.until = until
+        self.head = head
+        self.request = request
+        self.pending = pending
+        self.wake: Callable[[float], None] | None = None
+
+    def subscribe(self, wake: Callable[[float], None]) -> None:
+        """Have *wake* called when it is worth asking again."""
+        if self.pending is not None:
+            self.wake = wake
+            self.pending.subscribe(wake)
+
+    def cancel(self) -> None:
+        """Do not call it. May be called again."""
+        if self.pending is not None and self.wake is not None:
+            self.pending.unsubscribe(self.wake)
+            self.wake = None
+
+
+def answer(head: bytes, context: Context, now: float) -> Answer | Wait:
+    """Return what *head*, which is one whole request head, is answered with."""
+    recalled = context.cache.recall(head, now)
+    if recalled is not None:
+        return recalled
     try:
         request = parse_head(head)
     except RequestError as error:
         return refuse(error, None, context, now)
+    return answer_request(request, head, context, now)
+
+
+def answer_request(request: Request, head: bytes, context: Context, now: float) -> Answer | Wait:
+    """Return what *request*, which came as *head*, is answered with."""
     try:
-        response = context.responder.respond(request, now)
+        found = context.responder.respond(request, now)
     except RequestError as error:
         return refuse(error, request, context, now)
-    if response is not None:
-        context.memo.remember(head, response, now)
-    return response
+    if not isinstance(found, Response):
+        return Wait(inf, head, request, found)
+    written = _written(found, request, context)
+    context.cache.remember(head, written, now)
+    return written
 
 
-def refuse(error: RequestError, request: Request | None, context: Context, now: float) -> Refusal:
+def refuse(error: RequestError, request: Request | None, context: Context, now: float) -> Answer:
     """Return what *error* is answered with; *request* is None when it was not understood."""
     if error.status in OVER_LIMIT:
         context.observer.refusals += 1
-    return Refusal(context.responder.refuse(error, request, now), str(error))
+    response = context.responder.refuse(error, request, now)
+    return write(response, request, draining=context.draining, reason=str(error))
+
+
+def _written(response: Response, request: Request, context: Context) -> Answer:
+    """Write *response*, or find it written for another request that wants the same of it."""
+    is_plain = request.keep_alive and request.is_http_11 and not request.has_body
+    if not (response.is_shared and is_plain and not context.draining):
+        return write(response, request, draining=context.draining)
+    written = context.cache.written(response)
+    if written is None:
+        written = write(response, request)
+        context.cache.remember_written(response, written)
+    return written

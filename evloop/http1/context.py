@@ -1,24 +1,26 @@
-"""What all connections of a server share: who plans, who looks on, and the limits."""
+"""What all HTTP/1 connections of a server share: who plans, who looks on, and the limits."""
 
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from math import inf
 
-from evloop.http.request import Request, RequestError
-from evloop.http.response import Response
+from evloop.http.responder import Responder
 from evloop.http1.headcache import HeadCache
 from evloop.http1.states import State
 from evloop.observe.exchange import Observer
 
-REST = 0.002
-"""Seconds after which the disk is asked again."""
 
-
-class Limits(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
     """What a connection may take: seconds and bytes."""
 
     idle_timeout: float = 60.0
     head_timeout: float = 10.0
     send_timeout: float = 30.0
+    file_timeout: float = 10.0
+    """How long a request waits for its file to come into memory: a disk that takes longer than a
+    head may take is in trouble."""
     linger_timeout: float = 2.0
+    """How long after a response a close may still cut it off."""
     max_head_size: int = 16 * 1024
     min_rate: int = 0
     """Bytes per second that a client must take, averaged; 0: any progress will do."""
@@ -27,7 +29,7 @@ class Limits(NamedTuple):
 
 
 class MinRate:
-    """How fast a client takes its response, in windows of `min_rate_grace` seconds."""
+    """Whether a client takes its response fast enough, in windows of `min_rate_grace` seconds."""
 
     __slots__ = ("_bytes", "_limits", "_since")
 
@@ -51,38 +53,33 @@ class MinRate:
         return too_slow
 
 
-class Responder(Protocol):
-    """Plans responses."""
-
-    def respond(self, request: Request, now: float) -> Response | None:
-        """Return the response to *request*; None: its file is not at hand, ask again.
-
-        Raises RequestError for what refuse() answers.
-        """
-
-    def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
-        """Return the error page for *error*; *request* is None when it was not understood."""
-
-
 class Context:
-    """Shared by all connections. `timeouts` maps each state that has one to its seconds."""
+    """Shared by all connections. `timeouts` maps each state to its seconds.
 
-    __slots__ = ("limits", "memo", "observer", "responder", "timeouts")
+    While `draining` is set, each response is the last of its connection.
+    """
+
+    __slots__ = ("cache", "draining", "limits", "observer", "responder", "timeouts")
 
     def __init__(
-        self, responder: Responder, observer: Observer, memo: HeadCache, limits: Limits
+        self, responder: Responder, observer: Observer, cache: HeadCache, limits: Limits
     ) -> None:
         self.responder = responder
         self.observer = observer
-        self.memo = memo
+        self.cache = cache
         self.limits = limits
-        self.timeouts = {
+        self.draining = False
+        self.timeouts = dict.fromkeys(State, inf) | {
             State.IDLE: limits.idle_timeout,
             State.HEAD: limits.head_timeout,
             State.SENDING: limits.send_timeout,
-            State.RESTING: REST,
-            State.LINGERING: limits.linger_timeout,
+            State.WAITING_FILE: limits.file_timeout,
         }
+
+    def drain(self) -> None:
+        """Make each response the last of its connection from now on."""
+        self.draining = True
+        self.cache.clear()
 
     def new_min_rate(self, now: float, count: int = 0) -> MinRate | None:
         """Return what watches the rate of one response; None when no rate is asked for.

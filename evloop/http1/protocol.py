@@ -1,28 +1,29 @@
-"""The server side of one HTTP/1.x connection, without the connection.
+"""The server side of one HTTP/1.x connection, without the connection (see net/protocol.py)."""
 
-Bytes, ends and the clock come in as arguments; what is to be sent, the state and the
-deadline are read off. Nothing here touches a socket, so every test is made of literals:
-
-    in :  receive_data  receive_eof  sent  expire  refuse  finish  abort
-    out:  outgoing()    state        deadline
-"""
+import errno
+import re
+from collections.abc import Callable
 
 from evloop.http.request import RequestError
-from evloop.http.response import Body, Buffer, Response, Window
-from evloop.http1.answering import Refusal, answer, refuse
+from evloop.http.response import Body, Buffer, Window
+from evloop.http1.answering import Wait, answer, answer_request, refuse
 from evloop.http1.context import Context, MinRate
 from evloop.http1.framing import split_head
-from evloop.http1.states import FINAL, State
+from evloop.http1.states import FINAL, TRANSITIONS, State
+from evloop.http1.writer import Answer
 from evloop.observe.exchange import OVER_LIMIT, EndReason, Exchange
 
 # Names of the module are quicker to reach than members of an enum.
-_IDLE, _HEAD, _SENDING, _RESTING = State.IDLE, State.HEAD, State.SENDING, State.RESTING
+_IDLE, _HEAD, _SENDING = State.IDLE, State.HEAD, State.SENDING
+_WAITING_FILE, _WAITING_DISK = State.WAITING_FILE, State.WAITING_DISK
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
 
 _IN_MEMORY = (memoryview, bytes)  # as a union it would be made anew for each refill
 
-LINGER_SIZE = 256 * 1024
-"""Bytes that are discarded, at most, while a connection lingers."""
+# RFC 9112 section 2.2: empty lines in front of a request line are ignored.
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
+_TOO_MANY = "too many connections"
+_RETRY_AFTER = (b"Retry-After", b"1")
 
 
 class Http1Protocol:
@@ -33,14 +34,14 @@ class Http1Protocol:
     """
 
     __slots__ = (
-        "_after",
         "_body",
         "_context",
-        "_discarded",
         "_exchange",
         "_head",
-        "_pace",
+        "_is_last",
+        "_min_rate",
         "_received",
+        "_wait",
         "_whole",
         "peer",
         "since",
@@ -53,18 +54,20 @@ class Http1Protocol:
         self.state = _IDLE
         self.since = now
         self._received = b""  # what has come and is not answered yet
-        self._whole: Response | None = None  # in memory, and nothing of it sent so far
-        self._head = b""  # what is left of a response head; of a request's while it is planned
+        self._whole: Answer | None = None  # in memory, and nothing of it sent so far
+        self._head = b""  # what is left of a response head
         self._body: Body | None = None  # what is left of a response body
-        self._after = _IDLE  # the state that follows when all is sent
-        self._discarded = 0  # bytes, while lingering
+        self._is_last = False  # the response that is under way, of this connection
+        self._wait: Wait | None = None  # in the two states that wait
         self._exchange: Exchange | None = None
-        self._pace: MinRate | None = None
+        self._min_rate: MinRate | None = None
 
     @property
     def deadline(self) -> float:
-        """When expire() is due, on the reactor's clock."""
-        return self.since + self._context.timeouts.get(self.state, 0.0)
+        wait = self._wait
+        if wait is not None:
+            return wait.until
+        return self.since + self._context.timeouts[self.state]
 
     @property
     def body(self) -> Body | None:
@@ -73,46 +76,43 @@ class Http1Protocol:
 
     @property
     def room(self) -> int:
-        """Bytes that may come now, at least 1: an unanswered request stays within its limit."""
         return self._context.limits.max_head_size + 1 - len(self._received)
 
     @property
     def buffered(self) -> int:
         """Bytes that this connection alone holds: unanswered requests, unsent heads."""
-        return len(self._received) + len(self._head)
+        waiting = self._wait.head if self._wait is not None else b""
+        return len(self._received) + len(self._head) + len(waiting)
 
     # What comes in
 
     def receive_data(self, data: bytes, now: float) -> None:
-        """Take bytes from the peer."""
         state = self.state
         if state is _IDLE:
-            response = self._context.memo.recall(data, now)
-            if response is not None:
-                self._start(response, data, now)
+            recalled = self._context.cache.recall(data, now)
+            if recalled is not None:
+                self._start(recalled, data, now)
                 return
+            if data.startswith(b"\r\n"):
+                data = _EMPTY_LINES.sub(b"", data, count=1)
+                if not data:
+                    return  # nothing of a request has come: the idle deadline stands
             self._received = data
-            self.state = _HEAD
-            self.since = now
             self._take_head(now, 0)
-        elif state is _LINGERING:
-            self._discard(len(data))
-        elif state not in FINAL:
+        elif state is _HEAD:
             searched = len(self._received)
             self._received += data
-            if state is _HEAD:
-                self._take_head(now, searched)
+            self._take_head(now, searched)
 
     def receive_eof(self, now: float) -> None:
-        """Take the end of what the peer sends; it may still be reading its response."""
-        if self.state in {_IDLE, _HEAD, _LINGERING}:
-            self._close(_CLOSED)
+        if self.state is _IDLE or self.state is _HEAD:
+            self._end(_CLOSED, now)
 
     def sent(self, count: int, now: float) -> None:
-        """Note that the socket has taken *count* bytes of what outgoing() showed.
+        """The socket has taken *count* bytes of what outgoing() showed; 0: it takes no more.
 
-        0: it is full. What is left of a response in memory is then an offset into bytes that
-        the budget counts, and no longer the response itself.
+        What is left of a response in memory is then an offset into bytes that the budget
+        counts, and no longer the answer itself.
         """
         if count:
             self.since = now
@@ -125,52 +125,68 @@ class Http1Protocol:
             if count < whole.size:
                 self._head, self._body = whole.remainder(count)
                 if self._body is not None:
-                    self._pace = self._context.new_min_rate(now, count)
+                    self._min_rate = self._context.new_min_rate(now, count)
                 return
         elif not self._pay(count):
-            if self._pace is not None and self._pace.is_too_slow(count, now):
-                self.abort(EndReason.BELOW_RATE, now)
+            if self._min_rate is not None and self._min_rate.is_too_slow(count, now):
+                self._abort(EndReason.BELOW_RATE, now)
             return
         self._finish_response(now)
 
     def expire(self, now: float) -> None:
-        """Act on the deadline of the present state."""
         state = self.state
-        if state is _RESTING:
-            self._resume(now)
+        if state is _WAITING_DISK:
+            self._ask_disk_again(now)
+        elif state is _WAITING_FILE:
+            self._give_up_waiting(now)
         elif state is _HEAD:
-            self.refuse(RequestError(408, "the request head took too long"), now)
+            self._refuse(RequestError(408, "the request head took too long"), now)
         elif state is _SENDING:
-            self.abort(EndReason.STALLED, now)
-        elif state not in FINAL:
-            self._close(_CLOSED)
+            self._abort(EndReason.STALLED, now)
+        elif state is _IDLE:
+            self._close_idle(now)
 
-    def refuse(self, error: RequestError, now: float) -> None:
-        """Answer *error* to what was not understood, or to a peer that may not even ask."""
-        response, reason = refuse(error, None, self._context, now)
-        self._start(response, self._received, now, reason)
+    def on_wake(self, wake: Callable[[float], None]) -> None:
+        if self._wait is not None:
+            self._wait.subscribe(wake)
+
+    def resume(self, now: float) -> None:
+        wait = self._wait
+        if self.state is _WAITING_FILE and wait is not None and wait.request is not None:
+            self._wait = None
+            self._proceed(
+                answer_request(wait.request, wait.head, self._context, now), wait.head, now
+            )
+
+    def lost(self, error: OSError, now: float) -> None:
+        self._abort(EndReason.CLIENT_RESET, now)
+
+    def source_lost(self, error: OSError, now: float) -> None:
+        changed = error.errno == errno.ESTALE  # the file has become shorter
+        self._abort(EndReason.FILE_CHANGED if changed else EndReason.READ_ERROR, now, str(error))
+
+    def refuse(self, now: float) -> None:
+        if self.state is _SENDING or self.state is _WAITING_DISK:
+            self._abort(EndReason.REFUSED, now)
+        elif self.state not in FINAL:
+            self._cancel_wait()
+            self._refuse(RequestError(503, _TOO_MANY, (_RETRY_AFTER,)), now)
 
     def finish(self, now: float) -> None:
-        """Let what is being answered be the last: the server stops."""
         if self.state is _IDLE:
-            self._close(_CLOSED)
-        elif self._after is _IDLE:
-            self._after = _LINGERING
+            self._close_idle(now)
+        else:
+            self._is_last = True
 
-    def abort(self, end: EndReason, now: float, why: str = "") -> None:
-        """End at once, whatever is under way: the peer is gone, or is to be."""
-        if self.state in FINAL:
-            return
-        under_way = self.state is _SENDING or self.state is _RESTING
-        # Without a body what rests is a request, and its response was never begun.
-        if self.state is _SENDING or (under_way and self._body is not None):
-            self._note_end(end, now, why)
-        self._close(_ABORTED if under_way else _CLOSED)
+    def shut_down(self, now: float) -> None:
+        self._abort(EndReason.SHUTDOWN, now)
+
+    def fail(self, now: float) -> None:
+        self._abort(EndReason.ERROR, now)
 
     # What goes out
 
     def outgoing(self, now: float) -> tuple[Buffer, ...] | Window:
-        """Return what the socket is to take next; empty when there is nothing, or not now."""
         whole = self._whole
         if whole is not None:
             return whole.buffers
@@ -182,14 +198,15 @@ class Http1Protocol:
         try:
             piece = body.peek()
         except OSError as error:
-            self.abort(EndReason.FILE_CHANGED, now, str(error))
+            self.source_lost(error, now)
             return ()
         if isinstance(piece, _IN_MEMORY):
             return (head, piece) if head else (piece,)
         if head:
             return (head,)
-        if piece is None:
-            self._rest(now)
+        if isinstance(piece, float):
+            self._wait = Wait(now + piece)
+            self._enter(_WAITING_DISK, now)
             return ()
         return piece
 
@@ -204,39 +221,44 @@ class Http1Protocol:
         try:
             head, self._received = split_head(self._received, searched, max_size)
         except RequestError as error:
-            self.refuse(error, now)
+            self._refuse(error, now)
             return
         if head:
-            self._answer(head, now)
+            self._proceed(answer(head, self._context, now), head, now)
+        elif not self._received:
+            self._enter(_IDLE, now)
+        elif self.state is not _HEAD:
+            self._enter(_HEAD, now)
 
-    def _answer(self, head: bytes, now: float) -> None:
-        found = answer(head, self._context, now)
-        if found is None:
-            self._head = head
-            self._rest(now)
-        elif isinstance(found, Refusal):
-            self._start(found.response, head, now, found.reason)
+    def _proceed(self, found: Answer | Wait, head: bytes, now: float) -> None:
+        if isinstance(found, Wait):
+            self._wait = found
+            self._enter(_WAITING_FILE, now)
+            found.until = now + self._context.limits.file_timeout
         else:
             self._start(found, head, now)
 
+    def _refuse(self, error: RequestError, now: float) -> None:
+        """Answer *error* to what was not understood, or to a peer that may not even ask."""
+        self._start(refuse(error, None, self._context, now), self._received, now)
+
     # Responses
 
-    def _start(self, response: Response, head: bytes, now: float, refusal: str = "") -> None:
-        """Begin to send *response*, the answer to the request in *head*."""
+    def _start(self, found: Answer, head: bytes, now: float) -> None:
+        """Begin to send *found*, the answer to the request in *head*."""
         observer = self._context.observer
         observer.responses += 1
         if observer.logs:
-            self._exchange = Exchange(head, response.status, response.head_size, now, refusal)
-        if self._after is _IDLE:
-            self._after = response.after
-        if response.body is None:
-            self._whole = response
+            self._exchange = Exchange(head, found.status, found.head_size, now, found.reason)
+        if found.after is not _IDLE:
+            self._is_last = True
+        if found.buffers:
+            self._whole = found
         else:
-            self._head = response.head
-            self._body = response.body
-            self._pace = self._context.new_min_rate(now)
-        self.state = _SENDING
-        self.since = now
+            self._head = found.head
+            self._body = found.new_body()
+            self._min_rate = self._context.new_min_rate(now)
+        self._enter(_SENDING, now)
 
     def _pay(self, count: int) -> bool:
         """Take *count* bytes off head and body; return whether nothing is left."""
@@ -252,53 +274,72 @@ class Http1Protocol:
             return True
         if count:
             body.advance(count)
-        return not body.remaining
+        return body.done
 
     def _finish_response(self, now: float) -> None:
         if self._body is not None:
             self._body.close()
-            self._body = self._pace = None
+            self._body = self._min_rate = None
         if self._exchange is not None:
             over_limit = self._exchange.status in OVER_LIMIT
             self._note_end(EndReason.REFUSED if over_limit else EndReason.COMPLETE, now)
-        after = self._after
-        if after is not _IDLE:
-            self._received = b""
-            self.state = after
+        if self._is_last:
+            self._end(_LINGERING, now)
         elif self._received:
-            self.state = _HEAD
             self._take_head(now, 0)
         else:
-            self.state = _IDLE
+            self._enter(_IDLE, now)
 
-    def _rest(self, now: float) -> None:
-        self.state = _RESTING
+    # Waiting
+
+    def _ask_disk_again(self, now: float) -> None:
+        self._wait = None
+        if self._min_rate is not None:
+            self._min_rate.pause(now - self.since)
+        self._enter(_SENDING, now)
+
+    def _give_up_waiting(self, now: float) -> None:
+        wait = self._wait
+        self._cancel_wait()
+        if wait is not None:
+            error = RequestError(503, "the disk took too long", (_RETRY_AFTER,))
+            found = refuse(error, wait.request, self._context, now)
+            self._start(found, wait.head, now)
+
+    def _cancel_wait(self) -> None:
+        if self._wait is not None:
+            self._wait.cancel()
+            self._wait = None
+
+    # States and ends
+
+    def _enter(self, state: State, now: float) -> None:
+        assert state in TRANSITIONS[self.state], f"{self.state.name} -> {state.name}"
+        self.state = state
         self.since = now
 
-    def _resume(self, now: float) -> None:
-        if self._pace is not None:
-            self._pace.pause(now - self.since)
-        self.state = _SENDING
-        self.since = now
-        if self._body is None:
-            head, self._head = self._head, b""
-            self._answer(head, now)
+    def _close_idle(self, now: float) -> None:
+        """Close between two requests; the last response may still be on its way."""
+        just_answered = now - self.since < self._context.limits.linger_timeout
+        self._end(_LINGERING if just_answered else _CLOSED, now)
 
-    # Ends
-
-    def _discard(self, count: int) -> None:
-        """Let bytes of a lingering peer go by, up to a limit."""
-        self._discarded += count
-        if self._discarded > LINGER_SIZE:
-            self._close(_CLOSED)
+    def _abort(self, end: EndReason, now: float, why: str = "") -> None:
+        """End at once, whatever is under way: the peer is gone, or is to be."""
+        if self.state in FINAL:
+            return
+        cut = self.state is _SENDING or self.state is _WAITING_DISK
+        if cut:
+            self._note_end(end, now, why)
+        self._end(_ABORTED if cut else _CLOSED, now)
 
     def _note_end(self, end: EndReason, now: float, why: str = "") -> None:
         self._context.observer.ended(self.peer, self._exchange, end, now, why)
         self._exchange = None
 
-    def _close(self, final: State) -> None:
+    def _end(self, final: State, now: float) -> None:
+        self._cancel_wait()
         if self._body is not None:
             self._body.close()
-        self._body = self._whole = self._pace = None
+        self._body = self._whole = self._min_rate = None
         self._received = self._head = b""
-        self.state = final
+        self._enter(final, now)

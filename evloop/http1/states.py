@@ -1,59 +1,96 @@
-"""The states of a connection: one enum, one table. Interest and deadline follow from them."""
+"""The states of an HTTP/1 connection: one enum, one table of what may follow.
+
+What the connection is to wait for and how it is to end stand with each state, so that nothing
+about them is kept anywhere else.
+"""
 
 from enum import Enum
 
+from evloop.net.protocol import NOTHING, READ, WRITE, Closing, Retention
+
 
 class State(Enum):
-    """Where a connection is between its requests."""
+    """Where a connection is between its requests; see ProtocolState for the attributes."""
 
-    IDLE = "idle"
+    interest: int
+    retention: Retention
+    closing: Closing
+    is_brief: bool
+
+    def __new__(
+        cls,
+        name: str,
+        interest: int,
+        retention: Retention,
+        closing: Closing = Closing.OPEN,
+        is_brief: bool = False,
+    ) -> "State":
+        """Make the state that those who look on call *name*."""
+        state = object.__new__(cls)
+        state._value_ = name
+        state.interest = interest
+        state.retention = retention
+        state.closing = closing
+        state.is_brief = is_brief
+        return state
+
+    # Members are singletons, and Enum's own hash runs in Python.
+    __hash__ = object.__hash__
+
+    IDLE = "idle", READ, Retention.IDLE
     """Waits for the first byte of a request."""
-    HEAD = "head"
+    HEAD = "head", READ, Retention.PARTIAL
     """Has a part of a request head and waits for the rest."""
-    SENDING = "sending"
+    SENDING = "sending", WRITE, Retention.BUSY
     """Has bytes to send and waits for room in the socket."""
-    RESTING = "resting"
-    """Has bytes to send or a request to plan, and waits for the disk or for its turn."""
-    LINGERING = "lingering"
-    """Has sent its last byte and waits for the peer to close."""
-    CLOSED = "closed"
-    """Is over; whatever still happens is ignored."""
-    ABORTED = "aborted"
-    """Is over before all was sent: the peer must see a reset, not a tidy end."""
+    WAITING_FILE = "waiting-file", NOTHING, Retention.BUSY
+    """Has a request and waits until its file is in memory."""
+    WAITING_DISK = "waiting-disk", NOTHING, Retention.BUSY, Closing.OPEN, True
+    """Has bytes to send and waits until the disk has the next ones at hand."""
+    LINGERING = "lingering", NOTHING, Retention.IDLE, Closing.LINGER
+    """Is over; the client may still be reading its last response."""
+    CLOSED = "closed", NOTHING, Retention.IDLE, Closing.NOW
+    """Is over, and nothing was under way."""
+    ABORTED = "aborted", NOTHING, Retention.IDLE, Closing.RESET
+    """Is over before all was sent: the client must see a reset, not a tidy end."""
 
 
-READING = frozenset({State.IDLE, State.HEAD, State.LINGERING})
-"""The states that wait for bytes to read; SENDING alone waits for room to write."""
-
-FINAL = frozenset({State.CLOSED, State.ABORTED})
+FINAL = frozenset({State.LINGERING, State.CLOSED, State.ABORTED})
+"""The protocol does nothing more; the connection ends as the state says."""
 
 TRANSITIONS: dict[State, dict[State, str]] = {
     State.IDLE: {
         State.HEAD: "part of a head",
         State.SENDING: "a request",
-        State.RESTING: "a request whose file is not at hand",
+        State.WAITING_FILE: "a request whose file is not in memory",
+        State.LINGERING: "deadline or shutdown, soon after a response",
         State.CLOSED: "end of file, deadline, shutdown, reset",
     },
     State.HEAD: {
+        State.IDLE: "it was but an empty line",
         State.SENDING: "the rest, a refusal, or the deadline (408)",
-        State.RESTING: "a request whose file is not at hand",
-        State.CLOSED: "end of file, reset",
+        State.WAITING_FILE: "a request whose file is not in memory",
+        State.CLOSED: "end of file, shutdown, reset",
     },
     State.SENDING: {
         State.IDLE: "all sent",
         State.HEAD: "all sent, part of the next head is here",
-        State.RESTING: "the next bytes, or the next file, are not at hand",
-        State.LINGERING: "all sent, the server closes",
-        State.CLOSED: "all sent, the client asked to close",
+        State.SENDING: "all sent, the next request is here",
+        State.WAITING_FILE: "all sent, the file of the next request is not in memory",
+        State.WAITING_DISK: "the next bytes are not at hand",
+        State.LINGERING: "all sent, the last response",
         State.ABORTED: "deadline, reset, changed file, shutdown",
     },
-    State.RESTING: {
-        State.SENDING: "rested",
+    State.WAITING_FILE: {
+        State.SENDING: "the file, an error, or the deadline (503)",
+        State.WAITING_FILE: "the file has changed meanwhile",
+        State.CLOSED: "reset, shutdown",
+    },
+    State.WAITING_DISK: {
+        State.SENDING: "it is time to ask again",
         State.ABORTED: "reset, shutdown",
     },
-    State.LINGERING: {
-        State.CLOSED: "end of file, deadline, too much data, reset",
-    },
+    State.LINGERING: {},
     State.CLOSED: {},
     State.ABORTED: {},
 }

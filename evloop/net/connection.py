@@ -1,20 +1,18 @@
 """A socket and its protocol: bytes are carried between the two, and nothing is decided."""
 
-import errno
 import logging
+from collections.abc import Callable
 from socket import SHUT_WR, SocketType
 
-from evloop.http.request import RequestError
-from evloop.http1.protocol import Http1Protocol
-from evloop.http1.states import State
-from evloop.net.poller import BROKEN, NOTHING, READ, WRITE
-from evloop.net.pool import ConnectionPool
-from evloop.net.timers import NO_SLOT
-from evloop.net.transport import close_quietly, reset_on_close
-from evloop.observe.exchange import EndReason
+from evloop.net.linger import Lingering
+from evloop.net.poller import BROKEN
+from evloop.net.pool import ConnectionPool, Member
+from evloop.net.protocol import NOTHING, READ, WRITE, Closing, Protocol, Retention
+from evloop.net.timers import Slot
+from evloop.net.transport import PEER_GONE, close_quietly, reset_on_close
 
-_IDLE, _HEAD, _SENDING, _RESTING = State.IDLE, State.HEAD, State.SENDING, State.RESTING
-_LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
+_OPEN, _LINGER, _RESET = Closing.OPEN, Closing.LINGER, Closing.RESET
+_IDLE = Retention.IDLE
 
 BURST_SENDS = 8
 """Sends in one turn, at most: a client that pipelines leaves the others their share."""
@@ -26,96 +24,110 @@ BURST_SIZE = 256 * 1024
 _log = logging.getLogger("evloop")
 
 
-class Connection:
-    """Carries bytes between a socket and an Http1Protocol. Owns the socket."""
+class Connection(Member):
+    """Carries bytes between a socket and a protocol. Owns the socket.
 
-    __slots__ = ("_admission", "_interest", "_socket", "protocol", "slot")
+    `protocol` becomes a Lingering when it is over and the client may still be reading.
+    """
 
-    def __init__(
-        self, sock: SocketType, protocol: Http1Protocol, admission: ConnectionPool
-    ) -> None:
+    __slots__ = ("_pool", "_settled", "_socket", "protocol", "slot")
+
+    def __init__(self, sock: SocketType, protocol: Protocol, pool: ConnectionPool) -> None:
         self._socket = sock
         self.protocol = protocol
-        self._admission = admission
-        self._interest = READ
-        self.slot = NO_SLOT
-        admission.reactor.add(sock.fileno(), self, READ)
-        admission.reactor.timers.watch(self)
+        self._pool = pool
+        self._settled = protocol.state  # what interest, timer and pool are in line with
+        self.slot: Slot | None = None
+        pool.reactor.add(sock.fileno(), self, self._settled.interest)
+        pool.reactor.timers.watch(self, protocol.since)
 
     @property
     def deadline(self) -> float:
         return self.protocol.deadline
 
+    # Stimuli
+
     def ready(self, bits: int, now: float) -> None:
-        """Read or send, as the state wants it."""
+        """Read or send, as the protocol wants it."""
         protocol = self.protocol
-        before = protocol.state
-        if before is _SENDING:
-            self._transmit(now)
-        elif before is _RESTING:
-            if bits & BROKEN:
-                protocol.abort(EndReason.CLIENT_RESET, now)
-        else:
+        interest = self._settled.interest
+        if interest & READ and bits != WRITE:
             self._receive(now)
-            if protocol.state is _SENDING:
+            if protocol.state.interest & WRITE:
                 self._transmit(now)
-            if before is _IDLE and protocol.state is _IDLE:
-                return  # answered at once: interest and slot are still right
-        self._settle(before, now)
+        elif interest & WRITE and bits != READ:
+            self._transmit(now)
+        elif bits & BROKEN:
+            protocol.lost(ConnectionResetError(), now)
+        if protocol.state is not self._settled:
+            self._settle(now)
 
     def expire(self, now: float) -> None:
         """Act on the deadline."""
-        before = self.protocol.state
-        self.protocol.expire(now)
-        if self.protocol.state is _SENDING:
-            self._transmit(now)
-        self._settle(before, now)
+        self._go_on(self.protocol.expire, now)
 
-    def refuse(self, error: RequestError, now: float) -> None:
+    def wake(self, now: float) -> None:
+        """What the protocol waits for has come: let it go on, soon."""
+        self._pool.wake(self)
+
+    def resume(self, now: float) -> None:
+        """Go on after wake()."""
+        self._go_on(self.protocol.resume, now)
+
+    def refuse(self, now: float) -> None:
         """Answer a peer that may not even ask."""
-        self.protocol.refuse(error, now)
-        self._transmit(now)
-        self._settle(_IDLE, now)
+        self._do(self.protocol.refuse, now)
 
     def finish(self, now: float) -> None:
-        """Let what is being answered be the last."""
-        before = self.protocol.state
-        self.protocol.finish(now)
-        self._settle(before, now)
+        """Let what is being answered, or waits in the socket to be read, be the last."""
+        if self._settled.interest & READ:
+            self._receive(now)
+        self._do(self.protocol.finish, now)
 
-    def abort(self, end: EndReason, now: float) -> None:
-        """End at once."""
-        self.protocol.abort(end, now)
+    def shut_down(self, now: float) -> None:
+        """End at once, because the server does or needs the room."""
+        self.protocol.shut_down(now)
         self.close()
+
+    def evict(self, now: float) -> bool:
+        protocol, since = self.protocol, self.protocol.since
+        self._do(self._receive, now)
+        if protocol.since != since or protocol.state.retention is Retention.BUSY:
+            return False  # a request was there, and is answered or being answered
+        self.shut_down(now)
+        return True
 
     def fail(self, error: Exception) -> None:
         """Log a defect of this program and close this one connection."""
         _log.error("a connection failed", exc_info=error)
-        self.abort(EndReason.ERROR, self._admission.reactor.now)
+        self.protocol.fail(self._pool.reactor.now)
+        self.close()
 
     def close(self) -> None:
-        """Close the socket and let go of all. May be called again."""
+        """Close the socket and release everything. May be called again."""
         sock = self._socket
         fd = sock.fileno()
         if fd < 0:
             return
-        if self.protocol.state is _ABORTED:
+        if self.protocol.state.closing is _RESET:
             reset_on_close(sock)
-        admission = self._admission
-        admission.reactor.timers.forget(self)
+        pool = self._pool
+        pool.reactor.timers.forget(self)
         try:
-            admission.reactor.remove(fd)
+            pool.reactor.remove(fd)
         finally:
             close_quietly(sock)
-            admission.released(self.protocol.peer)
+            pool.released(self.protocol.peer, was_busy=self._settled.retention is not _IDLE)
+
+    # Bytes
 
     def _receive(self, now: float) -> None:
         try:
             data = self._socket.recv(self.protocol.room)
         except BlockingIOError:
             return
-        except OSError:
-            self.protocol.abort(EndReason.CLIENT_RESET, now)
+        except OSError as error:
+            self.protocol.lost(error, now)
             return
         if data:
             self.protocol.receive_data(data, now)
@@ -126,7 +138,7 @@ class Connection:
         """Send what the protocol has and the socket takes, a bounded number of times."""
         protocol, sock = self.protocol, self._socket
         room = BURST_SIZE
-        sends = BURST_SENDS if self._admission.reactor.crowd <= CROWD else 1
+        sends = BURST_SENDS if self._pool.reactor.crowd <= CROWD else 1
         for _ in range(sends):
             outgoing = protocol.outgoing(now)
             try:
@@ -142,44 +154,73 @@ class Connection:
                 protocol.sent(0, now)
                 return
             except OSError as error:
-                # ESTALE is not a socket's: the file of a window has become shorter.
-                changed = error.errno == errno.ESTALE
-                end = EndReason.FILE_CHANGED if changed else EndReason.CLIENT_RESET
-                protocol.abort(end, now, str(error))
+                if isinstance(outgoing, tuple) or error.errno in PEER_GONE:
+                    protocol.lost(error, now)
+                else:
+                    protocol.source_lost(error, now)
                 return
             protocol.sent(sent, now)
-            if sent < offered or protocol.state is not _SENDING:
+            if sent < offered or not protocol.state.interest & WRITE:
                 return
             room -= sent
             if room <= 0:
                 break
         protocol.sent(0, now)  # what waits for its turn must count as in flight
 
-    def _settle(self, before: State, now: float) -> None:
-        """Bring interest and deadline in line with the state."""
+    # Keeping in line with the protocol
+
+    def _do(self, stimulus: Callable[[float], None], now: float) -> None:
+        stimulus(now)
+        if self.protocol.state.interest & WRITE:
+            self._transmit(now)
+        if self.protocol.state is not self._settled:
+            self._settle(now)
+
+    def _go_on(self, stimulus: Callable[[float], None], now: float) -> None:
+        before = self._settled
+        self._do(stimulus, now)
+        if self.protocol.state is before:
+            self._watch(now)  # it waits for the same again, and nobody knows any more
+
+    def _settle(self, now: float) -> None:
+        """Bring interest, timer and pool in line with the protocol's state."""
+        state, settled = self.protocol.state, self._settled
+        if state.closing is not _OPEN:
+            self._end(state.closing, now)
+            return
+        self._settled = state
+        if state.interest != settled.interest:
+            self._pool.reactor.modify(self._socket.fileno(), state.interest)
+        self._watch(now)
+        if (state.retention is _IDLE) is not (settled.retention is _IDLE):
+            self._account(now)
+
+    def _watch(self, now: float) -> None:
         state = self.protocol.state
-        if state is _CLOSED or state is _ABORTED:
-            self.close()
+        timers = self._pool.reactor.timers
+        if state.is_brief:
+            timers.watch_closely(self)
             return
-        interest = WRITE if state is _SENDING else NOTHING if state is _RESTING else READ
-        if interest != self._interest:
-            self._interest = interest
-            self._admission.reactor.modify(self._socket.fileno(), interest)
-        if state is _RESTING:
-            self._admission.reactor.timers.watch_closely(self)
-            return
-        self._admission.reactor.timers.watch(self)
-        if state is _LINGERING and before is not _LINGERING:
-            self._shut_down(now)
+        timers.watch(self, now)
+        if state.interest == NOTHING:
+            self.protocol.on_wake(self.wake)
 
-    def _shut_down(self, now: float) -> None:
-        """Tell the peer that this was the last byte, and go on reading for a while.
+    def _account(self, now: float) -> None:
+        """Tell the pool what this connection has come to; end it if there is no room for it."""
+        if self._settled.retention is _IDLE:
+            self._pool.turned_idle()
+        elif not self._pool.turned_busy(self, now):
+            self._do(self.protocol.refuse, now)
 
-        A close with unread bytes would make the kernel send a reset, and that may overtake
-        the answer (RFC 9112 section 9.6).
-        """
-        try:
-            self._socket.shutdown(SHUT_WR)
-        except OSError:
-            self.protocol.abort(EndReason.CLIENT_RESET, now)
-            self.close()
+    def _end(self, closing: Closing, now: float) -> None:
+        if closing is _LINGER:
+            try:
+                self._socket.shutdown(SHUT_WR)
+            except OSError:
+                pass  # the peer is gone: nothing keeps it from being closed
+            else:
+                timeout = self._pool.limits.linger_timeout
+                self.protocol = Lingering(self.protocol.peer, now, timeout)
+                self._settle(now)
+                return
+        self.close()

@@ -2,21 +2,21 @@
 
 import errno
 import logging
+from collections.abc import Callable
 from math import inf
 from socket import SocketType
-from sys import intern
 
-from evloop.http.request import RequestError
-from evloop.http1.context import Context
-from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
-from evloop.net.poller import NOTHING, READ
-from evloop.net.pool import ConnectionPool
-from evloop.net.timers import NO_SLOT
+from evloop.net.pool import SURVEY_INTERVAL, ConnectionPool
+from evloop.net.protocol import NOTHING, READ, Protocol
+from evloop.net.timers import Slot
 from evloop.net.transport import accept
 
 ACCEPT_BATCH = 64
 """Connections that are accepted in one turn, at most."""
+BACKLOG = 4096
+"""Connections that may wait to be accepted: as many as a busy server accepts in a tenth of a
+second. The kernel's net.core.somaxconn bounds it too."""
 ACCEPT_PAUSE = 0.5
 """Seconds to look away when the system has no room for another connection."""
 LOG_INTERVAL = 10.0
@@ -38,32 +38,45 @@ _LOST = frozenset(
         errno.EOPNOTSUPP,
     }
 )
-_RETRY_AFTER = (b"Retry-After", b"1")
 
 _log = logging.getLogger("evloop")
+
+
+ProtocolFactory = Callable[[str, float], Protocol]
+"""Makes the protocol of a connection of its peer's address and the time."""
 
 
 class Listener:
     """Accepts connections on one socket. Owns it."""
 
     def __init__(
-        self, sock: SocketType, context: Context, admission: ConnectionPool, send_queue: int
+        self, sock: SocketType, factory: ProtocolFactory, pool: ConnectionPool, send_queue: int
     ) -> None:
         self._socket = sock
-        self._context = context
-        self._admission = admission
+        self._factory = factory
+        self._pool = pool
         self._send_queue = send_queue
         self._logged = -inf
         self.deadline = inf
-        self.slot = NO_SLOT
+        self.slot: Slot | None = None
         self.address = sock.getsockname()
-        admission.reactor.add(sock.fileno(), self, READ)
+        pool.reactor.add(sock.fileno(), self, READ)
 
     def ready(self, bits: int, now: float) -> None:
         """Accept what has arrived, up to the batch and the limit."""
-        for _ in range(ACCEPT_BATCH):
-            if self._admission.is_full:
-                self._look_away()
+        self._accept_some(ACCEPT_BATCH, now)
+
+    def drain(self, now: float) -> None:
+        """Accept all that has arrived, as far as there is room, and stop to listen.
+
+        A connection that is closed in the queue is reset, whatever its client has asked.
+        """
+        self._accept_some(BACKLOG, now)
+        self.close()
+
+    def _accept_some(self, most: int, now: float) -> None:
+        for count in range(most):
+            if self._pool.is_full and not self._make_room(now, is_needed=count == 0):
                 return
             try:
                 accepted, address = accept(self._socket, self._send_queue)
@@ -80,53 +93,65 @@ class Listener:
                 self._pause(error, now)
                 return
 
+    def _make_room(self, now: float, *, is_needed: bool) -> bool:
+        """Close others for one that has arrived; return whether there is room for it.
+
+        Only at the beginning of a turn it is known that one has.
+        """
+        pool = self._pool
+        while is_needed and pool.is_full:
+            if not pool.make_room(now):
+                self._look_away(now + SURVEY_INTERVAL)
+                return False
+        return is_needed
+
     def _welcome(self, accepted: SocketType, address: str, now: float) -> None:
-        address = intern(address)  # one text for all connections of a client
-        if self._admission.is_overrun(address):
+        pool = self._pool
+        if pool.is_overrun(address):
             accepted.close()
             return
-        protocol = Http1Protocol(self._context, address, now)
-        admitted = self._admission.admit(address)
+        protocol = self._factory(pool.shared(address), now)
+        admitted = pool.admit(address)
         try:
-            connection = Connection(accepted, protocol, self._admission)
-        except OSError:
+            connection = Connection(accepted, protocol, pool)
+        except BaseException:
             accepted.close()
-            self._admission.released(address)
+            pool.released(address, was_busy=False)
             raise
         if not admitted:
-            connection.refuse(
-                RequestError(503, "too many connections from one address", (_RETRY_AFTER,)), now
-            )
+            connection.refuse(now)
 
     def resume(self) -> None:
         """Accept again, after there was no room."""
+        self.deadline = inf
         if self._socket.fileno() >= 0:
-            self._admission.reactor.modify(self._socket.fileno(), READ)
+            self._pool.reactor.modify(self._socket.fileno(), READ)
 
     def expire(self, now: float) -> None:
         """The pause is over."""
-        self.deadline = inf
         self.resume()
 
     def fail(self, error: Exception) -> None:
         """Log a defect, and go on after a pause."""
         _log.error("accepting failed", exc_info=error)
-        self._pause(error, self._admission.reactor.now)
+        self._pause(error, self._pool.reactor.now)
 
     def close(self) -> None:
         """Stop to listen. May be called again."""
         if self._socket.fileno() >= 0:
-            self._admission.reactor.timers.forget(self)
-            self._admission.reactor.remove(self._socket.fileno())
+            self._pool.reactor.timers.forget(self)
+            self._pool.reactor.remove(self._socket.fileno())
             self._socket.close()
 
-    def _look_away(self) -> None:
-        self._admission.reactor.modify(self._socket.fileno(), NOTHING)
+    def _look_away(self, until: float) -> None:
+        reactor = self._pool.reactor
+        reactor.modify(self._socket.fileno(), NOTHING)
+        if until != self.deadline:
+            self.deadline = until
+            reactor.timers.watch_closely(self)
 
     def _pause(self, error: Exception, now: float) -> None:
         if now - self._logged >= LOG_INTERVAL:
             self._logged = now
             _log.warning("no room for another connection, waiting: %s", error)
-        self._look_away()
-        self.deadline = now + ACCEPT_PAUSE
-        self._admission.reactor.timers.watch_closely(self)
+        self._look_away(now + ACCEPT_PAUSE)

@@ -9,11 +9,10 @@ import select
 import selectors
 from typing import Protocol
 
-READ = getattr(select, "EPOLLIN", 1)
-WRITE = getattr(select, "EPOLLOUT", 4)
+from evloop.net.protocol import READ, WRITE
+
 BROKEN = getattr(select, "EPOLLERR", 8) | getattr(select, "EPOLLHUP", 16)
 """Reported whatever the interest: the connection has an error, or is shut on both sides."""
-NOTHING = 0
 
 MAX_EVENTS = 512
 """So many ready descriptors are handled in one turn of the loop, at most."""

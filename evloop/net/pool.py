@@ -1,40 +1,122 @@
-"""How many connections there may be, in all and from one address."""
+"""The connections of a server: how many there may be, and which go first when there is no room.
+
+The set of connections is the reactor's table of handlers; a second one would cost 40 bytes for
+each connection.
+"""
 
 import socket
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf, nextafter
 
+from evloop.net.protocol import Protocol, Retention
 from evloop.net.reactor import Reactor
+
+SURVEY_INTERVAL = 0.25
+"""Seconds between two looks at all connections for those to close, at least: a look at 10,000 of
+them takes about 5 ms."""
+_MAX_ADDRESSES = 1024
+ADDRESSES_SIZE = _MAX_ADDRESSES * 256
+"""Bytes that the remembered addresses may come to take."""
+MAX_RESUMED = 64
+"""Connections that go on in one turn, at most, of those that waited: each plans a response, which
+takes 30 to 60 microseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimits:
+    """Numbers of connections, bytes and seconds; 0: no limit.
+
+    `per_address` is on connections from one IPv4 address or IPv6 /64 network. `memory` is what
+    all connections may take: `idle_size` each, and `busy_size` each that has a request.
+    """
+
+    connections: int
+    per_address: int = 0
+    memory: int = 0
+    idle_size: int = 0
+    busy_size: int = 0
+    linger_timeout: float = 2.0
+    """How long a connection that the server closed first waits for the client's close."""
+
+
+class Member:
+    """A connection of a pool."""
+
+    __slots__ = ()
+
+    protocol: Protocol
+
+    def resume(self, now: float) -> None:
+        """Go on: what the protocol waited for has come."""
+        raise NotImplementedError
+
+    def evict(self, now: float) -> bool:
+        """Close at once, unless a request has arrived; return whether it is closed."""
+        raise NotImplementedError
 
 
 class ConnectionPool:
-    """Counts the connections of a server, which share it.
+    """Counts the connections of a server, which share it, and keeps them within *limits*.
 
-    *limit* is on all connections; *per_address* on those from one IPv4 address or IPv6 /64
-    network, 0 for no limit. *on_room* is called when a connection ends at the limit.
+    *on_room* is called when a connection ends that was at a limit.
     """
 
-    __slots__ = ("_from", "count", "limit", "on_room", "per_address", "reactor", "refused")
+    __slots__ = (
+        "_addresses",
+        "_from",
+        "_next_survey",
+        "_victims",
+        "_woken",
+        "busy",
+        "count",
+        "evicted",
+        "limits",
+        "on_room",
+        "reactor",
+        "refused",
+    )
 
-    def __init__(self, reactor: Reactor, limit: int, per_address: int = 0) -> None:
+    def __init__(self, reactor: Reactor, limits: PoolLimits) -> None:
         self.reactor = reactor
-        self.limit = limit
-        self.per_address = per_address
+        self.limits = limits
         self.count = 0
+        self.busy = 0
         self.refused = 0
+        self.evicted = 0
         self.on_room: Callable[[], None] = lambda: None
         self._from: dict[str, int] = {}
+        self._addresses: dict[str, str] = {}
+        self._victims: list[tuple[int, float, Member]] = []  # retention, since; as _survey() says
+        self._next_survey = -inf
+        self._woken: deque[Member] = deque()
+
+    def members(self) -> list[Member]:
+        """Return all connections."""
+        return [each for each in self.reactor.handlers() if isinstance(each, Member)]
+
+    def shared(self, address: str) -> str:
+        """Return one text for all connections from *address*, as far as it is remembered."""
+        if len(self._addresses) >= _MAX_ADDRESSES:
+            self._addresses.clear()
+        return self._addresses.setdefault(address, address)
+
+    # Admission
 
     @property
     def is_full(self) -> bool:
         """Whether no more connections may be accepted."""
-        return self.count >= self.limit
+        limits = self.limits
+        return self.count >= limits.connections or self._is_short_of(limits.busy_size)
 
     def is_overrun(self, address: str) -> bool:
         """Whether *address* has so many refusals under way that the next one gets no answer.
 
         An answer takes a connection for a while; a flood of them would take them all.
         """
-        if not self.per_address or self._from.get(_network(address), 0) < 2 * self.per_address:
+        most = self.limits.per_address
+        if not most or self._from.get(_network(address), 0) < 2 * most:
             return False
         self.refused += 1
         return True
@@ -42,26 +124,105 @@ class ConnectionPool:
     def admit(self, address: str) -> bool:
         """Count a connection from *address*; return whether it may ask for something."""
         self.count += 1
-        if not self.per_address:
+        if not self.limits.per_address:
             return True
         network = _network(address)
         held = self._from.get(network, 0) + 1
         self._from[network] = held
-        if held > self.per_address:
+        if held > self.limits.per_address:
             self.refused += 1
             return False
         return True
 
-    def released(self, address: str) -> None:
+    def released(self, address: str, *, was_busy: bool) -> None:
         """Count the end of a connection from *address*."""
+        was_full = self.is_full
         self.count -= 1
-        if self.per_address:
+        self.busy -= was_busy
+        if self.limits.per_address:
             network = _network(address)
             held = self._from.pop(network) - 1
             if held:
                 self._from[network] = held
-        if self.count == self.limit - 1:
+        if was_full and not self.is_full:
             self.on_room()
+
+    # Waking
+
+    def wake(self, member: Member) -> None:
+        """Have *member* resume in its turn: many may have waited for one file."""
+        if not self._woken:
+            self.reactor.call_at(self.reactor.now, self._resume_some)
+        self._woken.append(member)
+
+    def _resume_some(self, now: float) -> None:
+        for _ in range(min(len(self._woken), MAX_RESUMED)):
+            self._woken.popleft().resume(now)
+        if self._woken:
+            self.reactor.call_at(nextafter(now, inf), self._resume_some)
+
+    # Room
+
+    def turned_busy(self, member: Member, now: float) -> bool:
+        """Count *member*, which has a request now; return False when there is no room for it.
+
+        Idle connections are closed first. Counted are those that are busy from one turn of the
+        loop to another: what a request takes that is answered at once is gone by then.
+        """
+        self.busy += 1
+        while self._is_short_of(0):
+            if not self.make_room(now, member):
+                return False
+        return True
+
+    def turned_idle(self) -> None:
+        """Count a connection whose requests are answered."""
+        was_full = self.is_full
+        self.busy -= 1
+        if was_full and not self.is_full:
+            self.on_room()
+
+    def make_room(self, now: float, asking: Member | None = None) -> bool:
+        """Close the connection that is idle the longest, or else the oldest partial request.
+
+        *asking* is spared. Return False when there is no other, or when a survey within the last
+        SURVEY_INTERVAL found none.
+        """
+        if self._evict_next(now, asking):
+            return True
+        if now < self._next_survey:
+            return False
+        self._next_survey = now + SURVEY_INTERVAL
+        self._victims = self._survey()
+        return self._evict_next(now, asking)
+
+    def _is_short_of(self, size: int) -> bool:
+        limits = self.limits
+        if not limits.memory:
+            return False
+        held = self.count * limits.idle_size + self.busy * (limits.busy_size - limits.idle_size)
+        return held + size > limits.memory
+
+    def _evict_next(self, now: float, asking: Member | None) -> bool:
+        while self._victims:
+            _, since, member = self._victims.pop()
+            # It may have asked for something, or have gone, since the survey.
+            protocol = member.protocol
+            is_same = protocol.since == since and protocol.state.retention is not Retention.BUSY
+            if is_same and member is not asking and member.evict(now):
+                self.evicted += 1
+                return True
+        return False
+
+    def _survey(self) -> list[tuple[int, float, Member]]:
+        """Return all connections that may be closed, the first to go at the end."""
+        found = []
+        for member in self.members():
+            protocol = member.protocol
+            if protocol.state.retention is not Retention.BUSY:
+                found.append((protocol.state.retention.value, protocol.since, member))
+        found.sort(key=lambda each: each[:2], reverse=True)
+        return found
 
 
 def _network(address: str) -> str:

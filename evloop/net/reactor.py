@@ -12,8 +12,9 @@ from itertools import islice
 from typing import Protocol
 
 from evloop.net.lag import LoopLag
-from evloop.net.poller import MAX_EVENTS, READ, Poller, default_poller
-from evloop.net.timers import Timers
+from evloop.net.poller import MAX_EVENTS, Poller, default_poller
+from evloop.net.protocol import READ
+from evloop.net.timers import Call, Timers
 
 MAX_EXPIRED = 256
 """Deadlines that are acted on in one turn, at most: those of a flood all come at once."""
@@ -61,6 +62,12 @@ class Reactor:
         """Forget *fd*, which is about to be closed."""
         del self._handlers[fd]
         self._poller.forget(fd)
+
+    def call_at(self, when: float, callback: Callable[[float], None]) -> Call:
+        """Call *callback* with the time when *when* has come; it may be cancelled until then."""
+        call = Call(when, callback)
+        self.timers.watch_closely(call)
+        return call
 
     def turn(self, max_wait: float = -1.0) -> None:
         """Wait for something to happen, at most *max_wait* seconds (-1: as long as it takes).

@@ -13,6 +13,7 @@ class EndReason(Enum):
     STALLED = "stalled"
     BELOW_RATE = "below-rate"
     FILE_CHANGED = "file-changed"
+    READ_ERROR = "read-error"
     SHUTDOWN = "shutdown"
     REFUSED = "refused"
     ERROR = "error"

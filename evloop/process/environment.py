@@ -6,11 +6,11 @@ import resource
 import socket
 
 from evloop.files.root import Root
+from evloop.net.listener import BACKLOG
 from evloop.net.transport import listening_socket
 from evloop.observe.logwriter import LogWriter
 from evloop.settings.config import Config
 
-BACKLOG = 4096
 # Descriptors that are neither connections nor their files: the standard streams, the log,
 # the poller, the listeners, a look-up under way.
 _RESERVED_DESCRIPTORS = 32

@@ -15,12 +15,12 @@ from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
 from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
+from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
 from evloop.net.listener import Listener
-from evloop.net.pool import ConnectionPool
+from evloop.net.pool import ConnectionPool, PoolLimits
 from evloop.net.reactor import Reactor, Waker
 from evloop.observe.accesslog import AccessLog
-from evloop.observe.exchange import EndReason
 from evloop.observe.metrics import Observer
 from evloop.observe.snapshot import Snapshot
 from evloop.process.environment import ServerError, connection_limit, listen, open_log, open_root
@@ -29,6 +29,7 @@ from evloop.settings.choices import Transfer
 from evloop.settings.config import Config
 from evloop.settings.units import format_duration
 from evloop.site.clock import Clock
+from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 
 _SWEEP_INTERVAL = 5.0
@@ -89,41 +90,53 @@ class Server:
         self.memory = plan
         self._build(config, plan)
         self._listeners = [
-            Listener(sock, self._context, self._admission, config.send_queue) for sock in sockets
+            Listener(sock, self._new_protocol, self._pool, config.send_queue) for sock in sockets
         ]
-        self._admission.on_room = self._resume_listeners
+        self._pool.on_room = self._resume_listeners
         self.phase = Phase.OPEN
 
     def _build(self, config: Config, plan: MemoryPlan) -> None:
         """Put together what answers requests."""
         self._reader = Reader(config.chunk_size)
-        self._memo = HeadCache()
+        self._head_cache = HeadCache()
         cache_settings = CacheSettings(
             config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
         )
-        self._cache = Cache(self._root, self._reader, cache_settings, self._memo.clear)
+        self._prepared = PreparedResponses()
+        self._cache = Cache(self._root, self._reader, cache_settings, self._forget_responses)
+        self._cache.call_at = self._reactor.call_at
         site_settings = SiteSettings(
             tuple(os.fsencode(name) for name in config.index),
             config.cache_control.encode(),
             config.hidden,
             config.transfer is Transfer.SENDFILE,
         )
-        self._site = Site(self._cache, self._reader, Clock(), site_settings)
+        self._site = Site(self._cache, self._reader, Clock(), site_settings, self._prepared)
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._observer = Observer(log)
         limits = Limits(
-            config.idle_timeout,
-            config.head_timeout,
-            config.send_timeout,
-            config.linger_timeout,
-            config.max_head_size,
-            config.min_rate,
-            config.min_rate_grace,
+            idle_timeout=config.idle_timeout,
+            head_timeout=config.head_timeout,
+            send_timeout=config.send_timeout,
+            linger_timeout=config.linger_timeout,
+            max_head_size=config.max_head_size,
+            min_rate=config.min_rate,
+            min_rate_grace=config.min_rate_grace,
         )
-        self._context = Context(self._site, self._observer, self._memo, limits)
-        self._admission = ConnectionPool(
-            self._reactor, plan.connections, config.max_connections_per_ip
+        self._context = Context(self._site, self._observer, self._head_cache, limits)
+        pool_limits = PoolLimits(
+            connections=plan.connections,
+            per_address=config.max_connections_per_ip,
+            linger_timeout=config.linger_timeout,
         )
+        self._pool = ConnectionPool(self._reactor, pool_limits)
+
+    def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
+        return Http1Protocol(self._context, peer, now)
+
+    def _forget_responses(self) -> None:
+        self._head_cache.clear()
+        self._prepared.clear()
 
     # Addresses
 
@@ -212,23 +225,22 @@ class Server:
             return
         self.phase = Phase.FINISHING
         self._give_up_at = now + self.config.shutdown_timeout
+        self._context.drain()
         for listener in self._listeners:
-            listener.close()
-        self._site.draining = True
-        self._memo.clear()
+            listener.drain(now)
         for connection in self._connections():
             connection.finish(now)
-        if self._admission.count:
+        if self._pool.busy:
             _log.info(
-                "finishing %d connections, for %s at most; a second signal ends at once",
-                self._admission.count,
+                "finishing %d requests, for %s at most; a second signal ends at once",
+                self._pool.busy,
                 format_duration(self.config.shutdown_timeout),
             )
 
     def _is_over(self) -> bool:
         if self.phase is not Phase.FINISHING:
             return False
-        return not self._admission.count or self._reactor.now >= self._give_up_at
+        return not self._pool.count or self._reactor.now >= self._give_up_at
 
     def _max_wait(self) -> float:
         now = self._reactor.now
@@ -244,8 +256,8 @@ class Server:
         for listener in self._listeners:
             listener.close()
         for connection in self._connections():
-            connection.abort(EndReason.SHUTDOWN, self._reactor.now)
-        self._memo.clear()
+            connection.shut_down(self._reactor.now)
+        self._head_cache.clear()
         self._cache.close()
         self._root.close()
         if self._sink is not None:
@@ -272,15 +284,16 @@ class Server:
 
     def snapshot(self) -> Snapshot:
         """Return the figures of this moment. May be called from any thread."""
-        protocols = [connection.protocol for connection in self._connections()]
+        all_protocols = [connection.protocol for connection in self._connections()]
+        protocols = [each for each in all_protocols if isinstance(each, Http1Protocol)]
         bodies = [body for protocol in protocols if (body := protocol.body) is not None]
         sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
         observer, reader = self._observer, self._reader
         return Snapshot(
-            connections=Counter(protocol.state.value for protocol in protocols),
+            connections=Counter(protocol.state.value for protocol in all_protocols),
             downloads=len(sizes),
             download_sizes=sizes,
-            bytes_to_send=sum(body.remaining for body in bodies),
+            bytes_to_send=sum(body.remaining or 0 for body in bodies),
             bytes_buffered=sum(protocol.buffered for protocol in protocols),
             bytes_preloaded=self._cache.budget.used,
             files_preloaded=len(self._cache),
@@ -288,7 +301,7 @@ class Server:
             bytes_sent=observer.bytes_sent,
             ends={end.value: count for end, count in observer.ends.items()},
             refusals=observer.refusals,
-            refused_connections=self._admission.refused,
+            refused_connections=self._pool.refused,
             refills=reader.refills,
             waits=reader.waits,
             blocking_reads=reader.blocking,

@@ -3,9 +3,7 @@
 from evloop import __version__
 from evloop.files.entry import Entry, has_frozen_mtime
 from evloop.http.dates import format_date
-from evloop.http.request import Request
 from evloop.http.response import Field
-from evloop.http1.states import State
 from evloop.site.clock import Clock
 
 ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
@@ -51,12 +49,3 @@ class ResponseFields:
         if has_frozen_mtime(entry.mtime) or not 0 < entry.mtime <= self._clock.seconds:
             return None
         return entry.mtime
-
-
-def connection_fields(request: Request | None, after: State) -> tuple[Field, ...]:
-    """Return the Connection field that tells what *after* means, where it must be told."""
-    if after is not State.IDLE:
-        return ((b"Connection", b"close"),)
-    if request is not None and not request.is_http_11:
-        return ((b"Connection", b"keep-alive"),)
-    return ()

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from fuzzing.walk import PEER, Ends
 
-from evloop.http.response import Response
-from evloop.http1.context import Context, Limits, Responder
+from evloop.http.responder import Responder
+from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
 from evloop.http1.states import FINAL, State
+from evloop.http1.writer import Answer
 
 _MAX_STEPS = 10_000
 
@@ -24,7 +25,7 @@ class Outcome(NamedTuple):
 class Forgetful(HeadCache):
     """A memo that never knows an answer: every request goes the slow way."""
 
-    def recall(self, head: bytes, now: float) -> Response | None:
+    def recall(self, head: bytes, now: float) -> Answer | None:
         return None
 
 
@@ -56,7 +57,9 @@ def drain(protocol: Http1Protocol, now: float) -> bytes:
     """Take all that *protocol* has to send now."""
     got = b""
     for _ in range(_MAX_STEPS):
-        if protocol.state is State.RESTING:
+        if protocol.state is State.WAITING_FILE:
+            protocol.resume(now)
+        if protocol.state is State.WAITING_DISK:
             protocol.expire(now)
         if protocol.state is not State.SENDING:
             return got

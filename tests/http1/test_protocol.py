@@ -1,17 +1,18 @@
 """The protocol's part in a connection: what goes out, what is remembered, how it ends."""
 
 import errno
+from collections.abc import Callable
 
 import pytest
-from fuzzing.stage import KINDS, Stage, StagedBody, StagedWindow, pattern
-from fuzzing.walk import PEER, Ends, Walk
+from fuzzing.stage import KINDS, Stage, StagedBody, StagedPending, StagedWindow, pattern
+from fuzzing.walk import PEER, READING, Ends, Walk
 
 from evloop.http.request import Request
 from evloop.http.response import Response
 from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
-from evloop.http1.protocol import LINGER_SIZE, Http1Protocol
-from evloop.http1.states import FINAL, READING, State
+from evloop.http1.protocol import Http1Protocol
+from evloop.http1.states import FINAL, State
 from evloop.observe.exchange import EndReason
 
 HOST = b"Host: a\r\n"
@@ -33,7 +34,10 @@ def walk_to(state: State) -> Walk:
         walk.write(get(b"/body/5000"))
         walk.receive()
         walk.send(300)
-    elif state is State.RESTING:
+    elif state is State.WAITING_FILE:
+        walk.write(get(b"/late/5000"))
+        walk.receive()
+    elif state is State.WAITING_DISK:
         walk.write(get(b"/slow/5000"))
         walk.receive()
         while walk.send():
@@ -44,7 +48,7 @@ def walk_to(state: State) -> Walk:
         walk.receive_eof()
     elif state is State.ABORTED:
         walk = walk_to(State.SENDING)
-        walk.abort()
+        walk.lose()
     assert walk.state is state
     return walk
 
@@ -145,42 +149,77 @@ def test_the_next_request_waits_until_the_response_is_taken() -> None:
     assert walk.stage.request_count == 2
 
 
-def test_what_comes_while_sending_is_kept_for_later() -> None:
-    walk = walk_to(State.SENDING)
-    walk.protocol.receive_data(get(b"/page/10"), walk.now)
-    walk.protocol.receive_data(get(b"/page/20"), walk.now)
-    walk.drain()
-    assert walk.stage.request_count == 3
-    assert walk.got == walk.stage.promised
-
-
-def test_what_comes_while_resting_is_kept_for_later() -> None:
-    walk = walk_to(State.RESTING)
-    walk.protocol.receive_data(get(b"/page/10"), walk.now)
-    walk.drain()
-    assert walk.stage.request_count == 2
-
-
-def test_a_file_that_is_not_at_hand_is_asked_for_again() -> None:
-    walk = Walk()
-    walk.write(get(b"/late/10"))
-    walk.receive()
+def test_a_request_waits_until_its_file_is_in_memory() -> None:
+    walk = walk_to(State.WAITING_FILE)
     states = [walk.state]
-    while walk.state is State.RESTING:
-        walk.expire()
+    while walk.state is State.WAITING_FILE:
+        walk.resume()
         states.append(walk.state)
-    assert states == [State.RESTING, State.RESTING, State.SENDING]
+    assert states == [State.WAITING_FILE, State.WAITING_FILE, State.SENDING]
     assert walk.stage.request_count == 1
 
 
-def test_who_goes_away_while_a_request_is_planned_ends_no_response() -> None:
-    walk = Walk()
+def test_a_request_that_waits_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = walk_to(State.WAITING_FILE)
+    monkeypatch.delattr("evloop.http1.answering.parse_head")
+    walk.drain()
+    assert walk.got == walk.stage.promised
+
+
+def test_a_client_that_goes_away_while_its_request_waits_ends_no_response() -> None:
+    walk = walk_to(State.WAITING_FILE)
+    walk.lose()
+    assert (walk.state, walk.observer.ends) == (State.CLOSED, [])
+    walk.end()
+
+
+class Subscriptions(StagedPending):
+    """A file on its way into memory, with account of those who wait for it."""
+
+    def __init__(self) -> None:
+        self.wakes: list[Callable[[float], None]] = []
+
+    def subscribe(self, wake: Callable[[float], None]) -> None:
+        self.wakes.append(wake)
+
+    def unsubscribe(self, wake: Callable[[float], None]) -> None:
+        self.wakes.remove(wake)
+
+
+class Waiting(Stage):
+    """Has no file at hand, ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending = Subscriptions()
+
+    def respond(self, request: Request, now: float) -> Subscriptions:
+        return self.pending
+
+
+@pytest.mark.parametrize("end", [Walk.lose, Walk.shut_down, Walk.expire, Walk.refuse])
+def test_nobody_is_woken_after_the_end_of_the_wait(end: Callable[[Walk], None]) -> None:
+    stage = Waiting()
+    walk = Walk(stage)
     walk.write(get(b"/late/10"))
     walk.receive()
-    assert walk.state is State.RESTING
-    walk.abort()
-    assert (walk.state, walk.observer.ends) == (State.ABORTED, [])
-    walk.end()
+    walk.protocol.on_wake(lambda now: None)
+    assert len(stage.pending.wakes) == 1
+    end(walk)
+    assert stage.pending.wakes == []
+
+
+def test_a_file_that_never_comes_is_given_up() -> None:
+    walk = Walk(Waiting(), Limits(file_timeout=10.0))
+    walk.write(get(b"/late/10"))
+    walk.receive()
+    assert walk.protocol.deadline == walk.now + 10.0
+    walk.expire()
+    walk.drain()
+    assert walk.got.startswith(b"HTTP/1.1 503 ")
+    assert walk.state is State.IDLE
+    (exchange,) = walk.observer.exchanges
+    assert exchange.request_head == get(b"/late/10")
 
 
 def test_a_request_being_planned_is_counted_as_buffered() -> None:
@@ -204,7 +243,7 @@ def test_there_is_always_room_for_one_byte_more_than_the_limit() -> None:
 
 def test_a_refused_peer_gets_an_answer_before_it_asks() -> None:
     walk = Walk()
-    walk.refuse(503)
+    walk.refuse()
     walk.drain()
     assert walk.got.startswith(b"HTTP/1.1 503 ")
     assert walk.state is State.LINGERING
@@ -216,7 +255,7 @@ def test_empty_lines_are_not_kept() -> None:
     for _ in range(100):
         walk.write(b"\r\n" * 1000)
         walk.receive()
-    assert (walk.state, walk.protocol.buffered) == (State.HEAD, 0)
+    assert (walk.state, walk.protocol.buffered) == (State.IDLE, 0)
     walk.exchange(get(b"/page/1"))
     assert walk.state is State.IDLE
 
@@ -231,7 +270,7 @@ def test_a_peer_that_has_closed_is_let_go(state: State) -> None:
     assert walk.state is State.CLOSED
 
 
-@pytest.mark.parametrize("state", [State.SENDING, State.RESTING])
+@pytest.mark.parametrize("state", [State.SENDING, State.WAITING_FILE, State.WAITING_DISK])
 def test_a_peer_that_only_listens_still_gets_its_response(state: State) -> None:
     walk = walk_to(state)
     walk.protocol.receive_eof(walk.now)
@@ -246,15 +285,16 @@ def test_a_peer_that_only_listens_still_gets_its_response(state: State) -> None:
         (State.IDLE, State.CLOSED),
         (State.HEAD, State.CLOSED),
         (State.SENDING, State.ABORTED),
-        (State.RESTING, State.ABORTED),
-        (State.LINGERING, State.CLOSED),
+        (State.WAITING_FILE, State.CLOSED),
+        (State.WAITING_DISK, State.ABORTED),
+        (State.LINGERING, State.LINGERING),
         (State.CLOSED, State.CLOSED),
         (State.ABORTED, State.ABORTED),
     ],
 )
 def test_only_a_short_response_ends_in_a_reset(state: State, end: State) -> None:
     walk = walk_to(state)
-    walk.abort()
+    walk.lose()
     assert walk.state is end
     walk.end()
 
@@ -267,7 +307,9 @@ def test_late_events_are_ignored(state: State) -> None:
     walk.protocol.receive_eof(walk.now)
     walk.protocol.expire(walk.now)
     walk.protocol.finish(walk.now)
-    walk.protocol.abort(EndReason.ERROR, walk.now)
+    walk.protocol.resume(walk.now)
+    walk.protocol.refuse(walk.now)
+    walk.protocol.fail(walk.now)
     assert walk.protocol.outgoing(walk.now) == ()
     assert (walk.state, len(walk.observer.ends)) == (state, before)
     assert walk.protocol.buffered == 0
@@ -296,10 +338,11 @@ def test_a_file_that_is_gone_when_the_disk_has_come_to_it_is_refused() -> None:
 @pytest.mark.parametrize(
     ("state", "end"),
     [
-        (State.IDLE, State.CLOSED),
+        (State.IDLE, State.LINGERING),
         (State.HEAD, State.HEAD),
         (State.SENDING, State.LINGERING),
-        (State.RESTING, State.LINGERING),
+        (State.WAITING_FILE, State.LINGERING),
+        (State.WAITING_DISK, State.LINGERING),
         (State.LINGERING, State.LINGERING),
         (State.CLOSED, State.CLOSED),
         (State.ABORTED, State.ABORTED),
@@ -331,32 +374,38 @@ def test_pipelined_requests_behind_the_last_are_dropped() -> None:
     assert (walk.state, walk.protocol.buffered) == (State.LINGERING, 0)
 
 
-def test_a_client_that_closes_by_itself_is_not_waited_for() -> None:
+def test_a_client_that_asked_to_close_may_still_be_reading() -> None:
     walk = Walk()
-    walk.write(get(b"/body/5000", b"Connection: close"))
-    walk.receive()
-    walk.finish()
+    walk.exchange(get(b"/body/5000", b"Connection: close"))
+    assert walk.state is State.LINGERING
+
+
+@pytest.mark.parametrize("stop", [Walk.finish, Walk.expire])
+@pytest.mark.parametrize(("seconds", "end"), [(1.9, State.LINGERING), (2.1, State.CLOSED)])
+def test_the_last_response_of_an_idle_connection_is_not_cut(
+    stop: Callable[[Walk], None], seconds: float, end: State
+) -> None:
+    walk = Walk(limits=Limits(idle_timeout=seconds, linger_timeout=2.0))
+    walk.exchange(get(b"/page/10"))
+    walk.now += seconds
+    stop(walk)
+    assert walk.state is end
+
+
+@pytest.mark.parametrize("state", [State.IDLE, State.HEAD, State.WAITING_FILE])
+def test_where_there_is_no_room_a_client_is_told(state: State) -> None:
+    walk = walk_to(state)
+    walk.refuse()
     walk.drain()
-    assert walk.state is State.CLOSED
+    assert walk.got.startswith(b"HTTP/1.1 503 ")
+    assert walk.state is State.LINGERING
 
 
-# Lingering
-
-
-@pytest.mark.parametrize(
-    ("size", "state"), [(LINGER_SIZE, State.LINGERING), (LINGER_SIZE + 1, State.CLOSED)]
-)
-def test_a_lingering_peer_may_send_only_so_much(size: int, state: State) -> None:
-    walk = walk_to(State.LINGERING)
-    walk.protocol.receive_data(b"x" * 1000, walk.now)
-    walk.protocol.receive_data(b"x" * (size - 1000), walk.now)
-    assert walk.state is state
-
-
-def test_nothing_of_a_lingering_peer_is_kept() -> None:
-    walk = walk_to(State.LINGERING)
-    walk.protocol.receive_data(get(b"/page/1") * 100, walk.now)
-    assert (walk.protocol.buffered, walk.stage.request_count) == (0, 0)
+@pytest.mark.parametrize("state", [State.SENDING, State.WAITING_DISK])
+def test_where_there_is_no_room_a_response_is_cut(state: State) -> None:
+    walk = walk_to(state)
+    walk.refuse()
+    assert (walk.state, walk.observer.ends) == (State.ABORTED, [EndReason.REFUSED])
 
 
 # Who looks on
@@ -385,7 +434,7 @@ def test_a_cut_response_tells_how_far_it_came() -> None:
     walk.receive()
     walk.send(1)
     walk.send(10)
-    walk.abort(EndReason.SHUTDOWN)
+    walk.shut_down()
     (exchange,) = walk.observer.exchanges
     assert exchange.sent == 11
     assert walk.observer.ends == [EndReason.SHUTDOWN]
@@ -422,14 +471,14 @@ def test_an_end_before_its_time_is_told_without_a_log_too() -> None:
     walk = Walk(logs=False)
     walk.write(get(b"/body/5000"))
     walk.receive()
-    walk.abort(EndReason.CLIENT_RESET)
+    walk.lose()
     assert walk.observer.ends == [EndReason.CLIENT_RESET]
 
 
 def test_a_remembered_response_is_counted_and_logged_like_any_other() -> None:
     observer = Ends()
-    memo = HeadCache()
-    context = Context(Stage(fresh_until=100.0), observer, memo, Limits())
+    cache = HeadCache()
+    context = Context(Stage(fresh_until=100.0), observer, cache, Limits())
     head = get(b"/content/10")
     for _ in range(3):
         protocol = Http1Protocol(context, PEER, 50.0)
@@ -438,7 +487,7 @@ def test_a_remembered_response_is_counted_and_logged_like_any_other() -> None:
         assert isinstance(outgoing, tuple)
         protocol.sent(sum(map(len, outgoing)), 50.0)
         assert protocol.state is State.IDLE
-    assert (len(memo), observer.responses) == (1, 3)
+    assert (len(cache), observer.responses) == (1, 3)
     assert [exchange.request_head for exchange in observer.exchanges] == [head] * 3
 
 
@@ -448,8 +497,8 @@ def test_a_body_that_can_not_be_read_at_all_is_closed() -> None:
             raise OSError(errno.EIO, "the disk is gone")
 
     class Broken(Stage):
-        def respond(self, request: Request, now: float) -> Response | None:
-            return Response(200, b"HEAD", State.IDLE, body=Unreadable(b"data", "body", self))
+        def respond(self, request: Request, now: float) -> Response:
+            return Response(200, [], length=4, body=Unreadable(b"data", "body", self))
 
     walk = Walk(Broken())
     walk.exchange(get(b"/"))

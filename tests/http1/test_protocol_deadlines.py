@@ -1,10 +1,12 @@
 """Deadlines: each state has one, and only what should move it does. The clock is a number."""
 
+from dataclasses import replace
+
 import pytest
+from fuzzing.stage import REST
 from fuzzing.walk import Walk
 
-from evloop.http1.context import REST, Limits
-from evloop.http1.protocol import LINGER_SIZE
+from evloop.http1.context import Limits
 from evloop.http1.states import FINAL, State
 from evloop.observe.exchange import EndReason
 
@@ -62,11 +64,26 @@ def test_a_slow_head_is_not_excused_by_its_trickle() -> None:
     assert walk.observer.refusals == 1
 
 
-def test_empty_lines_do_not_excuse_a_slow_head_either() -> None:
+def test_empty_lines_do_not_excuse_a_silent_client() -> None:
     walk = walk_at(1003.0)
     for seconds in range(9):
         send_at(walk, 1003.0 + seconds, b"\r\n")
-        assert (walk.state, walk.protocol.deadline) == (State.HEAD, 1013.0)
+        assert (walk.state, walk.protocol.deadline) == (State.IDLE, 1060.0)
+
+
+def test_an_empty_line_in_pieces_is_no_slow_head() -> None:
+    walk = walk_at(1003.0)
+    send_at(walk, 1003.0, b"\r")
+    assert (walk.state, walk.protocol.deadline) == (State.HEAD, 1013.0)
+    send_at(walk, 1004.0, b"\n")
+    assert (walk.state, walk.protocol.deadline) == (State.IDLE, 1064.0)
+
+
+def test_an_empty_line_after_a_request_is_no_slow_head() -> None:
+    walk = walk_at(1003.0)
+    send_at(walk, 1003.0, get(b"/page/10") + b"\r\n")
+    take_at(walk, 1004.0, 1000)
+    assert (walk.state, walk.protocol.deadline) == (State.IDLE, 1064.0)
 
 
 def test_a_pipelined_head_has_its_time_from_the_end_of_the_response_before() -> None:
@@ -112,30 +129,11 @@ def test_a_rest_is_short_and_then_goes_on() -> None:
     send_at(walk, 1000.0, get(b"/slow/3000"))
     for now in (1001.0, 1002.0, 1003.0):  # the head, a piece, nothing
         take_at(walk, now, 10_000)
-    assert (walk.state, walk.protocol.deadline) == (State.RESTING, 1003.0 + REST)
+    assert (walk.state, walk.protocol.deadline) == (State.WAITING_DISK, 1003.0 + REST)
     walk.expire()
     assert (walk.state, walk.protocol.deadline) == (State.SENDING, 1003.0 + REST + 30.0)
     walk.drain()
     assert walk.got == walk.stage.promised
-
-
-def test_a_lingering_peer_does_not_buy_time_with_bytes() -> None:
-    walk = walk_at(1001.0)
-    send_at(walk, 1001.0, b"\n")
-    take_at(walk, 1003.0, 1000)
-    assert (walk.state, walk.protocol.deadline) == (State.LINGERING, 1005.0)
-    for now in (1003.5, 1004.0, 1004.9):
-        send_at(walk, now, b"x" * 1000)
-        assert walk.protocol.deadline == 1005.0
-    walk.expire()
-    assert walk.state is State.CLOSED
-
-
-def test_a_lingering_peer_is_bounded_in_bytes_too() -> None:
-    walk = walk_at(1001.0)
-    walk.exchange(b"\n")
-    walk.exchange(b"x" * (LINGER_SIZE + 1))
-    assert walk.state is State.CLOSED
 
 
 # What is in memory is watched from the first send that left something over.
@@ -143,13 +141,13 @@ def test_a_lingering_peer_is_bounded_in_bytes_too() -> None:
     ("kind", "end"), [("body", 1010.0), ("window", 1010.0), ("slow", 1012.0), ("content", 1011.0)]
 )
 def test_a_client_below_the_rate_is_cut(kind: str, end: float) -> None:
-    walk = walk_at(1000.0, LIMITS._replace(min_rate=100, min_rate_grace=10.0))
+    walk = walk_at(1000.0, replace(LIMITS, min_rate=100, min_rate_grace=10.0))
     send_at(walk, 1000.0, get(b"/%b/5000" % kind.encode()))
     now = 1000.0
     while walk.state not in FINAL:
         now += 1.0
         take_at(walk, now, 50)
-        if walk.state is State.RESTING:
+        if walk.state is State.WAITING_DISK:
             walk.expire()
     assert (walk.state, now) == (State.ABORTED, end)
     assert walk.observer.ends == [EndReason.BELOW_RATE]
@@ -157,13 +155,13 @@ def test_a_client_below_the_rate_is_cut(kind: str, end: float) -> None:
 
 
 def test_a_rest_is_not_the_fault_of_the_client() -> None:
-    walk = walk_at(1000.0, LIMITS._replace(min_rate=100, min_rate_grace=10.0))
+    walk = walk_at(1000.0, replace(LIMITS, min_rate=100, min_rate_grace=10.0))
     send_at(walk, 1000.0, get(b"/slow/1500"))
     now = 1000.0
-    while walk.state in {State.SENDING, State.RESTING}:
+    while walk.state in {State.SENDING, State.WAITING_DISK}:
         now += 1.0
         take_at(walk, now, 300)
-        if walk.state is State.RESTING:
+        if walk.state is State.WAITING_DISK:
             now += 60.0
             walk.now = now
             walk.protocol.expire(now)
@@ -171,7 +169,7 @@ def test_a_rest_is_not_the_fault_of_the_client() -> None:
 
 
 def test_a_client_at_the_rate_is_not_cut() -> None:
-    walk = walk_at(1000.0, LIMITS._replace(min_rate=100, min_rate_grace=10.0))
+    walk = walk_at(1000.0, replace(LIMITS, min_rate=100, min_rate_grace=10.0))
     send_at(walk, 1000.0, get(b"/body/5000") + get(b"/body/1000"))
     now = 1000.0
     while walk.state is State.SENDING:

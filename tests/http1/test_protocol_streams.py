@@ -59,7 +59,7 @@ def refused(sent: bytes, *statuses: int) -> Stream:
 
 def closed(sent: bytes, *statuses: int) -> Stream:
     """A stream whose client asked for the end."""
-    return Stream(sent, statuses, State.CLOSED)
+    return Stream(sent, statuses, State.LINGERING)
 
 
 def waiting(sent: bytes, *statuses: int) -> Stream:
@@ -92,8 +92,8 @@ STREAMS = {
     "leading CRLF": kept(b"\r\n" + GET, 200),
     "leading CRLFs": kept(b"\r\n" * 9 + GET, 200),
     "CRLF between": kept(GET + b"\r\n" + GET_B, 200, 200),
-    "only CRLFs": waiting(b"\r\n\r\n\r\n"),
-    "CRLF after": waiting(GET + b"\r\n", 200),
+    "only CRLFs": kept(b"\r\n\r\n\r\n"),
+    "CRLF after": kept(GET + b"\r\n", 200),
     "half a CRLF": waiting(GET + b"\r", 200),
     # the end of keep-alive
     "close": closed(CLOSE, 200),

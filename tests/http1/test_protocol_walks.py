@@ -12,6 +12,7 @@ from fuzzing.walk import TracedProtocol, Walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evloop.http.request import Request
 from evloop.http.response import Response
 from evloop.http1.context import Limits
 from evloop.http1.states import FINAL, TRANSITIONS, State
@@ -69,14 +70,16 @@ ORDINARY: list[Stimulus] = [
     *(("drain", Walk.drain) for _ in range(9)),
     *(waits(seconds) for seconds in (0.001, 1.0, 61.0)),
     *(("expire", Walk.expire) for _ in range(9)),
+    *(("resume", Walk.resume) for _ in range(9)),
 ]
 RARE: list[Stimulus] = [
     *(writes(noise) for noise in (b"\r\n", b"\r", b"\n", b"G", b"\r\n\r\n", b"\x16\x03\x01\0")),
     *(writes(b"x" * size) for size in (10, 500, 300_000)),
     ("eof", Walk.receive_eof),
-    ("refuse", lambda walk: walk.refuse(503)),
+    ("refuse", Walk.refuse),
     ("finish", Walk.finish),
-    ("abort", Walk.abort),
+    ("lose", Walk.lose),
+    ("shut down", Walk.shut_down),
 ]
 STIMULI = ORDINARY * 2 + RARE
 
@@ -118,7 +121,7 @@ def test_pipelined_responses_come_in_order(
     walk = Walk()
     walk.write(b"".join(get(kind, size) for kind, size in wishes))
     for name, stimulus in stimuli:
-        if name != "expire" or walk.state is State.RESTING:  # nobody is late here
+        if name != "expire" or walk.state is State.WAITING_DISK:  # nobody is late here
             stimulus(walk)
     assert expected.got.startswith(walk.got)
     walk.exchange(b"")
@@ -132,7 +135,7 @@ def test_pipelined_responses_come_in_order(
 class Denying(Stage):
     """Promises nothing, and sends it all the same."""
 
-    def _promise(self, response: Response, is_over: bool) -> Response:
+    def _promise(self, response: Response, request: Request | None) -> Response:
         return response
 
 
@@ -144,8 +147,8 @@ def test_a_byte_that_was_not_promised_is_found() -> None:
 
 def test_a_way_that_is_not_in_the_table_is_found() -> None:
     walk = Walk()
-    with pytest.raises(ProtocolViolationError, match="IDLE -> LINGERING"):
-        walk.protocol.state = State.LINGERING
+    with pytest.raises(ProtocolViolationError, match="IDLE -> ABORTED"):
+        walk.protocol.state = State.ABORTED
 
 
 def test_a_body_that_was_not_closed_is_found() -> None:

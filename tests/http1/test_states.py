@@ -1,6 +1,7 @@
 """The table of states: complete, and without a way that leads nowhere."""
 
-from evloop.http1.states import FINAL, READING, TRANSITIONS, State, state_diagram
+from evloop.http1.states import FINAL, TRANSITIONS, State, state_diagram
+from evloop.net.protocol import NOTHING, READ, WRITE, Closing
 
 
 def reachable(start: State) -> set[State]:
@@ -31,8 +32,9 @@ def test_every_state_leads_to_an_end() -> None:
         assert reachable(state) & FINAL, state
 
 
-def test_no_state_follows_itself() -> None:
-    assert not [state for state in State if state in TRANSITIONS[state]]
+def test_only_what_begins_anew_follows_itself() -> None:
+    again = {state for state in State if state in TRANSITIONS[state]}
+    assert again == {State.SENDING, State.WAITING_FILE}
 
 
 def test_every_transition_says_why() -> None:
@@ -41,11 +43,22 @@ def test_every_transition_says_why() -> None:
 
 def test_only_a_response_under_way_can_be_aborted() -> None:
     sources = {state for state in State if State.ABORTED in TRANSITIONS[state]}
-    assert sources == {State.SENDING, State.RESTING}
+    assert sources == {State.SENDING, State.WAITING_DISK}
 
 
-def test_a_final_state_reads_nothing() -> None:
-    assert not READING & FINAL
+def test_a_final_state_waits_for_nothing_and_says_how_to_close() -> None:
+    for state in State:
+        assert (state.closing is not Closing.OPEN) == (state in FINAL), state
+        assert state.interest == NOTHING or state not in FINAL, state
+
+
+def test_a_state_reads_or_writes_but_not_both() -> None:
+    assert {state.interest for state in State} == {READ, WRITE, NOTHING}
+
+
+def test_a_state_is_known_by_its_name() -> None:
+    names = [state.value for state in State]
+    assert len(set(names)) == len(names)
 
 
 def test_the_diagram_shows_the_whole_table() -> None:
@@ -56,4 +69,7 @@ def test_the_diagram_shows_the_whole_table() -> None:
         for source, successors in TRANSITIONS.items()
         for to, why in successors.items()
     ]
-    assert lines == [*edges, "    CLOSED --> [*]", "    ABORTED --> [*]"]
+    assert lines == [
+        *edges,
+        *(f"    {name} --> [*]" for name in ("LINGERING", "CLOSED", "ABORTED")),
+    ]

@@ -34,8 +34,9 @@ def test_the_objects_of_a_connection_are_as_small_as_their_slots(root: Path) -> 
     with Wire(root) as wire:
         wire.connect()
         (connection,) = wire.connections
-        for each in (connection, connection.protocol):
-            slots = len(type(each).__slots__)
+        objects: tuple[object, ...] = (connection, connection.protocol)
+        for each in objects:
+            slots = len(vars(type(each))["__slots__"])
             assert sys.getsizeof(each) == _GC_HEADER + 2 * _POINTER + slots * _POINTER
             assert not hasattr(each, "__dict__")
         assert sys.getsizeof(connection) == 72

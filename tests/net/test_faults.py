@@ -68,7 +68,7 @@ def check_order(wire: Wire) -> None:
     for each in wire._peers:
         each.close()
     wire.until(lambda: not wire.connections)
-    assert wire.admission.count == 0
+    assert wire.pool.count == 0
 
 
 def split(answer: bytes) -> tuple[int, bytes]:
@@ -156,7 +156,7 @@ def test_a_close_that_fails_is_a_close(wire: Wire, number: int) -> None:
         if not get:
             peer.close()
         wire.until(partial(is_closed, sock))
-    assert wire.admission.count == 0
+    assert wire.pool.count == 0
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOPROTOOPT])
@@ -187,7 +187,7 @@ def test_a_poller_that_fails(wire: Wire, call: str, number: int) -> None:
     wire.until(lambda: sock.fileno() < 0, peer)
     wire.until(lambda: peer.is_ended or peer.is_reset, peer)
     assert peer.is_reset is (POLLER_FAULTS[call, number] is Outcome.RESET)
-    assert wire.admission.count == 0
+    assert wire.pool.count == 0
 
 
 # The disk: os.open, os.fstat, os.preadv, os.close
@@ -338,19 +338,31 @@ def test_a_refill_that_fails(
     peer.send(GET_STREAMED)
     outcome = outcome_of(wire, peer, sock, STREAMED)
     assert outcome is (Outcome.SERVED if is_served else Outcome.RESET)
-    assert wire.observer.ends == ({} if is_served else {EndReason.FILE_CHANGED: 1})
+    end = EndReason.FILE_CHANGED if number == errno.ESTALE else EndReason.READ_ERROR
+    assert wire.observer.ends == ({} if is_served else {end: 1})
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.EAGAIN])
+WINDOWS = {
+    errno.EAGAIN: None,
+    errno.ECONNRESET: EndReason.CLIENT_RESET,
+    errno.EPIPE: EndReason.CLIENT_RESET,
+    errno.EIO: EndReason.READ_ERROR,
+    errno.ENOMEM: EndReason.READ_ERROR,
+    errno.ESTALE: EndReason.FILE_CHANGED,
+}
+
+
+@pytest.mark.parametrize(("number", "end"), WINDOWS.items())
 def test_a_window_that_can_not_be_sent(
-    root: Path, fail: Callable[[str, int, int], None], number: int
+    root: Path, fail: Callable[[str, int, int], None], number: int, end: EndReason | None
 ) -> None:
     with no_leaks(), Wire(root, cache_settings=SETTINGS, sendfile=True) as wire:
         peer, sock = wire.connect()
         fail("sendfile", number, 0)
         peer.send(GET_STREAMED)
         outcome = outcome_of(wire, peer, sock, STREAMED)
-        assert outcome is (Outcome.SERVED if number == errno.EAGAIN else Outcome.RESET)
+        assert outcome is (Outcome.SERVED if end is None else Outcome.RESET)
+        assert wire.observer.ends == ({} if end is None else {end: 1})
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 100, 999, CHUNK, CHUNK + 1])

@@ -3,12 +3,12 @@
 import errno
 import logging
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE, LOG_INTERVAL
+from evloop.net.pool import SURVEY_INTERVAL, ConnectionPool, Member, PoolLimits
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
@@ -21,6 +21,7 @@ GET = request("/file.txt")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("root")
     write(root / "file.txt", b"data")
+    write(root / "large.bin", bytes(8 * 1024 * 1024))
     return root
 
 
@@ -39,7 +40,7 @@ def test_what_arrives_is_accepted_and_answered(wire: Wire) -> None:
     peers = [wire.call() for _ in range(5)]
     wire.turn()
     assert len(wire.connections) == 5
-    assert wire.admission.count == 5
+    assert wire.pool.count == 5
     for peer in peers:
         assert status(wire.exchange(peer, GET)) == 200
     assert {connection.protocol.peer for connection in wire.connections} == {"127.0.0.1"}
@@ -56,25 +57,147 @@ def test_a_flood_is_accepted_in_pieces(root: Path) -> None:
         assert len(wire.connections) == ACCEPT_BATCH + 10
 
 
-def count_is(wire: Wire, count: int) -> bool:
-    return len(wire.connections) == count
-
-
-def test_at_the_limit_the_others_wait_until_one_is_gone(root: Path) -> None:
+def test_at_the_limit_the_others_wait_while_all_are_busy(root: Path) -> None:
     with Wire(root, max_connections=2) as wire:
         _, sock = wire.listen()
-        peers = [wire.call() for _ in range(4)]
-        wire.turn(3)
-        assert len(wire.connections) == 2
+        peers = [wire.call() for _ in range(2)]
+        wire.turn()
+        for peer in peers:
+            peer.send(request("/large.bin"))
+        wire.until(lambda: wire.pool.busy == 2)
+        waiting = [wire.call() for _ in range(2)]
+        wire.turn(10)
         asked = sock.calls.count("accept")
         wire.turn(10)
-        assert sock.calls.count("accept") == asked  # and it does not spin meanwhile
-        for done, peer in enumerate(peers):
-            assert status(wire.exchange(peer, GET)) == 200, done
-            peer.close()
-            left = min(2, 3 - done)  # the next one takes the place
-            wire.until(partial(count_is, wire, left))
-        assert wire.admission.count == 0
+        assert sock.calls.count("accept") == asked  # it does not spin meanwhile
+        peers[0].close()
+        wire.until(lambda: sock.calls.count("accept") > asked)
+        assert status(wire.exchange(waiting[0], GET)) == 200
+        assert wire.pool.evicted == 0
+
+
+def test_at_the_limit_the_oldest_idle_connection_makes_room(root: Path) -> None:
+    with no_leaks(), Wire(root, max_connections=3) as wire:
+        wire.listen()
+        oldest, partial, busy = (wire.call() for _ in range(3))
+        wire.turn()
+        for peer, data in ((partial, GET[:5]), (busy, request("/large.bin"))):
+            wire.wait(1.0)
+            peer.send(data)
+            wire.turn()
+        wire.wait(1.0)
+        assert status(wire.exchange(wire.call(), GET)) == 200
+        wire.until(lambda: oldest.is_ended, oldest)
+        wire.wait(1.0)
+        second = wire.call()  # the one before it is idle now, and goes before the partial head
+        assert status(wire.exchange(second, GET)) == 200
+        assert (wire.pool.evicted, partial.is_ended) == (2, False)
+        second.send(GET[:5])
+        wire.turn()
+        wire.wait(1.0)
+        assert status(wire.exchange(wire.call(), GET)) == 200
+        wire.until(lambda: partial.is_ended, partial)
+        busy.take()
+        assert not busy.is_ended
+
+
+def test_silent_connections_at_the_limit_shut_nobody_out(root: Path) -> None:
+    with Wire(root, max_connections=50) as wire:
+        wire.listen()
+        for _ in range(70):
+            wire.call()
+            wire.turn()
+        for _ in range(20):
+            peer = wire.call()
+            assert status(wire.exchange(peer, GET)) == 200
+        assert wire.pool.count == 50
+
+
+def test_a_survey_that_finds_nobody_is_not_made_again_at_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Wire(root, max_connections=1) as wire:
+        wire.listen()
+        busy = wire.call()
+        wire.turn()
+        busy.send(request("/large.bin"))
+        wire.until(lambda: wire.pool.busy == 1)
+        surveys: list[float] = []
+
+        def survey(pool: ConnectionPool) -> list[tuple[int, float, Member]]:
+            surveys.append(wire.now)
+            return []
+
+        monkeypatch.setattr(ConnectionPool, "_survey", survey)
+        wire.call()
+        for _ in range(100):
+            wire.wait(SURVEY_INTERVAL / 10)
+        assert 9 <= len(surveys) <= 11
+
+
+def test_a_drain_answers_what_waits_to_be_accepted(root: Path) -> None:
+    with no_leaks(), Wire(root) as wire:
+        listener, _ = wire.listen()
+        peers = [wire.call() for _ in range(3)]
+        for peer in peers:
+            peer.socket.send(GET)
+        wire.context.drain()
+        listener.drain(wire.now)
+        for connection in wire.connections:
+            connection.finish(wire.now)
+        wire.until(lambda: all(peer.is_ended for peer in peers), *peers)
+        assert [status(bytes(peer.received)) for peer in peers] == [200] * 3
+
+
+def test_a_drain_answers_what_an_idle_connection_has_sent_already(root: Path) -> None:
+    with no_leaks(), Wire(root) as wire:
+        listener, _ = wire.listen()
+        peer = wire.call()
+        wire.exchange(peer, GET)
+        peer.send(GET)
+        wire.context.drain()
+        listener.drain(wire.now)
+        for connection in wire.connections:
+            connection.finish(wire.now)
+        wire.until(lambda: peer.is_ended, peer)
+        assert status(bytes(peer.received)) == 200
+        assert b"\r\nConnection: close\r\n" in peer.received
+
+
+def test_what_a_busy_connection_may_take_is_had_of_idle_ones(root: Path) -> None:
+    limits = PoolLimits(connections=100, memory=20_000, idle_size=1_000, busy_size=5_000)
+    with no_leaks(), Wire(root, pool_limits=limits) as wire:
+        wire.listen()
+        peers = []
+        for _ in range(15):
+            peers.append(wire.call())
+            wire.wait(0.01)
+        assert wire.pool.count == 15
+        for peer in peers[-4:]:
+            peer.send(request("/large.bin"))
+        wire.until(lambda: wire.pool.busy == 4)
+        held = wire.pool.count * 1_000 + wire.pool.busy * 4_000
+        assert held <= 20_000
+        assert wire.pool.evicted == 11
+        late = wire.call()  # nobody is idle: it has to wait
+        wire.wait(SURVEY_INTERVAL)
+        assert wire.pool.count == 4
+        peers[-1].close()
+        wire.until(lambda: wire.pool.busy < 4)
+        assert status(wire.exchange(late, GET)) == 200
+
+
+def test_a_connection_for_which_there_is_no_room_is_told(root: Path) -> None:
+    limits = PoolLimits(connections=100, memory=6_000, idle_size=1_000, busy_size=5_000)
+    with no_leaks(), Wire(root, pool_limits=limits) as wire:
+        first, _ = wire.connect()
+        second, _ = wire.connect()
+        first.send(request("/large.bin"))
+        wire.until(lambda: wire.pool.busy == 1)
+        second.send(GET[:5])
+        wire.until(lambda: second.is_ended, second)
+        assert status(bytes(second.received)) == 503
+        assert wire.pool.busy == 1
 
 
 def test_a_connection_over_the_limit_of_its_address_is_told(root: Path) -> None:
@@ -85,7 +208,7 @@ def test_a_connection_over_the_limit_of_its_address_is_told(root: Path) -> None:
         assert status(bytes(second.received)) == 503
         assert b"Retry-After: 1\r\n" in second.received
         assert status(wire.exchange(first, GET)) == 200
-        assert wire.admission.refused == 1
+        assert wire.pool.refused == 1
         second.close()
         first.close()
         wire.until(lambda: not wire.connections)
@@ -97,8 +220,8 @@ def test_an_address_that_does_not_stop_gets_no_answers(root: Path) -> None:
         wire.listen()
         peers = [wire.call() for _ in range(10)]
         wire.turn(5)
-        assert wire.admission.count == 4
-        assert wire.admission.refused == 8
+        assert wire.pool.count == 4
+        assert wire.pool.refused == 8
         wire.until(lambda: sum(peer.is_ended for peer in peers) == 8, *peers)
         assert sum(1 for peer in peers if peer.is_ended and not peer.received) == 6
 
@@ -195,7 +318,7 @@ def test_a_poller_without_room_costs_the_connection_and_no_more(
     with caplog.at_level(logging.WARNING, "evloop"):
         wire.turn(3)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert wire.admission.count == 0
+    assert wire.pool.count == 0
     wire.until(lambda: lost.is_ended or lost.is_reset, lost)
     wire.wait(ACCEPT_PAUSE)
     assert status(wire.exchange(wire.call(), GET)) == 200

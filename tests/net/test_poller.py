@@ -8,15 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evloop.net.poller import (
-    BROKEN,
-    NOTHING,
-    READ,
-    WRITE,
-    Poller,
-    SelectorPoller,
-    default_poller,
-)
+from evloop.net.poller import BROKEN, Poller, SelectorPoller, default_poller
+from evloop.net.protocol import NOTHING, READ, WRITE
 from tests.support.bench import write
 from tests.support.client import request
 from tests.support.descriptors import no_leaks

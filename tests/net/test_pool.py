@@ -2,7 +2,7 @@
 
 import pytest
 
-from evloop.net.pool import ConnectionPool
+from evloop.net.pool import ConnectionPool, PoolLimits
 from evloop.net.reactor import Reactor
 
 
@@ -14,34 +14,34 @@ def reactor() -> Reactor:
 
 
 def test_the_limit_is_on_all_connections(reactor: Reactor) -> None:
-    admission = ConnectionPool(reactor, 2)
-    assert not admission.is_full
-    assert admission.admit("192.0.2.1")
-    assert not admission.is_full
-    assert admission.admit("192.0.2.1")
-    assert admission.is_full
-    admission.released("192.0.2.1")
-    assert not admission.is_full
-    assert admission.count == 1
+    pool = ConnectionPool(reactor, PoolLimits(connections=2))
+    assert not pool.is_full
+    assert pool.admit("192.0.2.1")
+    assert not pool.is_full
+    assert pool.admit("192.0.2.1")
+    assert pool.is_full
+    pool.released("192.0.2.1", was_busy=False)
+    assert not pool.is_full
+    assert pool.count == 1
 
 
 def test_room_is_told_once_when_there_is_some_again(reactor: Reactor) -> None:
-    admission = ConnectionPool(reactor, 2)
+    pool = ConnectionPool(reactor, PoolLimits(connections=2))
     told: list[int] = []
-    admission.on_room = lambda: told.append(admission.count)
+    pool.on_room = lambda: told.append(pool.count)
     for _ in range(2):
-        admission.admit("192.0.2.1")
+        pool.admit("192.0.2.1")
     assert told == []
     for _ in range(2):
-        admission.released("192.0.2.1")
+        pool.released("192.0.2.1", was_busy=False)
     assert told == [1]
 
 
 def test_nobody_need_be_there_to_be_told(reactor: Reactor) -> None:
-    admission = ConnectionPool(reactor, 1)
-    admission.admit("192.0.2.1")
-    admission.released("192.0.2.1")
-    assert admission.count == 0
+    pool = ConnectionPool(reactor, PoolLimits(connections=1))
+    pool.admit("192.0.2.1")
+    pool.released("192.0.2.1", was_busy=False)
+    assert pool.count == 0
 
 
 NEIGHBOURS = {
@@ -60,30 +60,30 @@ NEIGHBOURS = {
 
 @pytest.mark.parametrize(("first", "second"), NEIGHBOURS)
 def test_an_ipv6_host_has_a_whole_network(reactor: Reactor, first: str, second: str) -> None:
-    admission = ConnectionPool(reactor, 100, per_address=1)
-    assert admission.admit(first)
-    assert admission.admit(second) is not NEIGHBOURS[first, second]
+    pool = ConnectionPool(reactor, PoolLimits(connections=100, per_address=1))
+    assert pool.admit(first)
+    assert pool.admit(second) is not NEIGHBOURS[first, second]
 
 
 def test_who_is_refused_is_counted_until_its_end(reactor: Reactor) -> None:
-    admission = ConnectionPool(reactor, 100, per_address=2)
-    assert [admission.admit("192.0.2.1") for _ in range(4)] == [True, True, False, False]
-    assert admission.refused == 2
-    assert admission.count == 4
-    assert admission.admit("192.0.2.2")
+    pool = ConnectionPool(reactor, PoolLimits(connections=100, per_address=2))
+    assert [pool.admit("192.0.2.1") for _ in range(4)] == [True, True, False, False]
+    assert pool.refused == 2
+    assert pool.count == 4
+    assert pool.admit("192.0.2.2")
     for _ in range(3):
-        admission.released("192.0.2.1")
-    assert admission.admit("192.0.2.1")
+        pool.released("192.0.2.1", was_busy=False)
+    assert pool.admit("192.0.2.1")
     for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2"):
-        admission.released(address)
-    assert admission.count == 0
-    assert admission.refused == 2
+        pool.released(address, was_busy=False)
+    assert pool.count == 0
+    assert pool.refused == 2
 
 
 def test_nothing_is_kept_of_those_who_left(reactor: Reactor) -> None:
-    admission = ConnectionPool(reactor, 100, per_address=2)
+    pool = ConnectionPool(reactor, PoolLimits(connections=100, per_address=2))
     for number in range(1000):
         address = f"192.0.2.{number % 250}"
-        admission.admit(address)
-        admission.released(address)
-    assert admission._from == {}
+        pool.admit(address)
+        pool.released(address, was_busy=False)
+    assert pool._from == {}

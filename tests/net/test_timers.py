@@ -1,5 +1,7 @@
 """Deadlines: held against a model that looks at all of them all the time."""
 
+import gc
+import tracemalloc
 from itertools import islice
 from math import inf
 
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evloop.net.timers import NO_SLOT, TICK, Timers
+from evloop.net.timers import TICK, Call, Slot, Timers
 
 
 class Task:
@@ -15,7 +17,7 @@ class Task:
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        self.slot = NO_SLOT
+        self.slot: Slot | None = None
         self.expired_at: list[float] = []
 
     def expire(self, now: float) -> None:
@@ -38,7 +40,7 @@ def run(timers: Timers, now: float) -> list[Task]:
 @pytest.mark.parametrize("deadline", [0.0, 0.01, TICK, 0.3, 1.0, 7.77, 60.0, 86400.0])
 def test_a_deadline_is_never_met_early_and_at_most_a_tick_late(deadline: float) -> None:
     timers, task = Timers(), Task(deadline)
-    timers.watch(task)
+    timers.watch(task, 0.0)
     assert run(timers, deadline - 1e-9) == []
     now = deadline
     while not run(timers, now):
@@ -54,16 +56,19 @@ def test_nothing_is_due_when_nothing_is_watched() -> None:
 
 def test_the_timeout_leads_to_the_deadline() -> None:
     timers, task = Timers(), Task(10.0)
-    timers.watch(task)
-    wait = timers.timeout(4.0)
-    assert 6.0 <= wait <= 6.0 + TICK
-    assert run(timers, 4.0 + wait) == [task]
+    timers.watch(task, 0.0)
+    now = 4.0
+    for _ in range(3):  # once or twice it goes into a narrower slot
+        now += timers.timeout(now)
+        if run(timers, now):
+            break
+    assert 10.0 <= now <= 10.0 + TICK
     assert timers.timeout(20.0) == -1.0
 
 
 def test_a_timeout_is_not_negative() -> None:
     timers = Timers()
-    timers.watch(Task(10.0))
+    timers.watch(Task(10.0), 0.0)
     assert timers.timeout(50.0) == 0.0
 
 
@@ -101,9 +106,9 @@ def test_equal_short_waits_come_in_order() -> None:
 
 def test_a_forgotten_deadline_does_not_come() -> None:
     timers, task = Timers(), Task(1.0)
-    timers.watch(task)
+    timers.watch(task, 0.0)
     timers.forget(task)
-    assert task.slot == NO_SLOT
+    assert task.slot is None
     timers.forget(task)  # once more does no harm
     assert run(timers, 10.0) == []
     assert timers.timeout(10.0) == -1.0
@@ -111,23 +116,25 @@ def test_a_forgotten_deadline_does_not_come() -> None:
 
 def test_a_deadline_that_moves_away_costs_nothing_until_its_slot_is_due() -> None:
     timers, task = Timers(), Task(1.0)
-    timers.watch(task)
+    timers.watch(task, 0.0)
     slot = task.slot
+    assert slot is not None
     for later in range(2, 50):
         task.deadline = float(later)
-        timers.watch(task)
-        assert task.slot == slot  # it stands where it stood
+        timers.watch(task, 0.0)
+        assert task.slot is slot  # it stands where it stood
     assert run(timers, 2.0) == []
-    assert task.slot > slot  # now it was looked at, and put where it belongs
+    assert task.slot is not None
+    assert task.slot.due > slot.due  # now it was looked at, and put where it belongs
     assert run(timers, 48.9) == []
     assert run(timers, 49.0 + TICK) == [task]
 
 
 def test_a_deadline_that_moves_closer_is_met() -> None:
     timers, task = Timers(), Task(60.0)
-    timers.watch(task)
+    timers.watch(task, 0.0)
     task.deadline = 2.0
-    timers.watch(task)
+    timers.watch(task, 0.0)
     assert timers.timeout(0.0) <= 2.0 + TICK
     assert run(timers, 2.0 + TICK) == [task]
     assert run(timers, 100.0) == []
@@ -135,10 +142,10 @@ def test_a_deadline_that_moves_closer_is_met() -> None:
 
 def test_one_that_is_expired_may_be_watched_again() -> None:
     timers, task = Timers(), Task(1.0)
-    timers.watch(task)
+    timers.watch(task, 0.0)
     assert run(timers, 1.0 + TICK) == [task]
     task.deadline = 3.0
-    timers.watch(task)
+    timers.watch(task, 1.0 + TICK)
     assert run(timers, 3.0 + TICK) == [task]
 
 
@@ -146,7 +153,7 @@ def test_who_is_forgotten_by_another_in_the_same_turn_is_left_alone() -> None:
     timers = Timers()
     tasks = [Task(1.0) for _ in range(10)]
     for task in tasks:
-        timers.watch(task)
+        timers.watch(task, 0.0)
     expired = 0
     for first in timers.expire(5.0):
         expired += 1
@@ -160,7 +167,7 @@ def test_who_stops_early_finds_the_rest_at_the_next_call() -> None:
     timers = Timers()
     tasks = [Task(number / 10) for number in range(30)]
     for task in tasks:
-        timers.watch(task)
+        timers.watch(task, 0.0)
     close = [Task(1.0), Task(1.0)]
     for task in close:
         timers.watch_closely(task)
@@ -177,7 +184,7 @@ def test_short_waits_that_come_again_and_again_do_not_stop_the_wheel() -> None:
     for task in resting:
         timers.watch_closely(task)
     idle = Task(1.0)
-    timers.watch(idle)
+    timers.watch(idle, 0.0)
     now = 0.0
     while not idle.expired_at:
         now += 0.01
@@ -186,6 +193,77 @@ def test_short_waits_that_come_again_and_again_do_not_stop_the_wheel() -> None:
             if due is not idle:
                 timers.watch_closely(due)
     assert now <= 1.0 + TICK + 0.02
+
+
+# What the wheel keeps: it grows with those who wait, not with their timeouts
+
+
+@pytest.mark.parametrize("timeout", [1.0, 60.0, 6 * 3600.0, 24 * 3600.0, 100 * 365 * 86400.0])
+def test_slots_are_few_whatever_the_timeout(timeout: float) -> None:
+    timers = Timers()
+    most = 0
+    for number in range(20_000):  # one comes and goes every half second
+        now = number * 0.5
+        task = Task(now + timeout)
+        timers.watch(task, now)
+        timers.forget(task)
+        list(timers.expire(now))
+        timers.timeout(now)
+        most = max(most, len(timers._slots), len(timers._dues))
+    assert most <= 400
+
+
+def test_connections_that_wait_for_a_day_take_no_more_than_their_places() -> None:
+    timers = Timers()
+    tasks = [Task(number * 0.01 + 86400.0) for number in range(100_000)]
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number, task in enumerate(tasks):
+            timers.watch(task, number * 0.01)
+            if number >= 1000:
+                timers.forget(tasks[number - 1000])
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 200 * 1024
+
+
+def test_nobody_is_waited_for_when_all_are_gone() -> None:
+    timers = Timers()
+    for number in range(1000):
+        task = Task(60.0 + number * 0.06)
+        timers.watch(task, number * 0.06)
+        timers.forget(task)
+    assert timers.timeout(60.0) == -1.0
+    assert len(timers._slots) == len(timers._dues) == 0
+
+
+@pytest.mark.parametrize("timeout", [5.0, 60.0, 3600.0, 86400.0])
+def test_one_who_waits_is_looked_at_a_few_times_only(timeout: float) -> None:
+    timers, task = Timers(), Task(timeout)
+    timers.watch(task, 0.0)
+    now, looks = 0.0, 0
+    while not task.expired_at:
+        now += timers.timeout(now)
+        run(timers, now)
+        looks += 1
+    assert timeout <= now <= timeout + TICK
+    assert looks <= 6
+
+
+def test_a_call_comes_once_at_its_time_and_not_when_it_was_cancelled() -> None:
+    timers = Timers()
+    called: list[float] = []
+    first, second = Call(5.0, called.append), Call(5.0, called.append)
+    for call in (first, second):
+        timers.watch_closely(call)
+    second.cancel()
+    for now in (4.9, 5.0, 6.0):
+        for due in timers.expire(now):
+            due.expire(now)
+    assert called == [5.0]
+    first.cancel()
 
 
 # Mostly close to each other and to the ticks.
@@ -213,7 +291,7 @@ def test_the_wheel_agrees_with_one_who_looks_at_all(
         if action == "watch":
             # Like a connection: its deadline moves, and then it is watched.
             task.deadline = watched[number] = now + value
-            timers.watch(task)
+            timers.watch(task, now)
         elif action == "forget":
             watched.pop(number, None)
             timers.forget(task)

@@ -186,16 +186,16 @@ class TestConnectionLimit:
         monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
         assert connection_limit(wanted) == limit
 
-    def test_the_next_one_waits_until_there_is_room(self, root: Path) -> None:
+    def test_the_next_one_takes_the_place_of_one_that_is_idle(self, root: Path) -> None:
         with serving(root, max_connections=2) as server:
-            first, second, third = (call(server) for _ in range(3))
+            first, second = (call(server) for _ in range(2))
             assert first.get("/").status == 200
             assert second.get("/").status == 200
-            third.send(request("/"))
+            third = call(server)
+            assert third.get("/").status == 200
+            assert first.receive_end() == b""
             assert sum(server.snapshot().connections.values()) == 2
-            first.socket.close()
-            assert third.receive().status == 200
-            for client in (second, third):
+            for client in (first, second, third):
                 client.socket.close()
 
     def test_room_that_comes_with_the_end_is_of_no_use(self, root: Path) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from evloop import __version__
 from evloop.files.cache import CacheSettings
 from evloop.http.dates import format_date
+from evloop.http.response import Response
 from evloop.http1.head import parse_head
-from evloop.http1.states import State
 from evloop.settings.choices import PreloadMode
 from evloop.site.clock import Clock
 from evloop.site.site import SiteSettings
@@ -88,7 +88,7 @@ class TestMethods:
             204,
             {"server": f"evloop/{__version__}", "date": NOW, "allow": "GET, HEAD, OPTIONS"},
             b"",
-            State.IDLE,
+            closes=False,
         )
 
     def test_options_of_nonsense_is_refused(self, bench: Bench) -> None:
@@ -102,7 +102,7 @@ class TestMethods:
         answer = bench.get(target, method=method)
         assert answer.status == 405
         assert answer.fields["allow"] == "GET, HEAD, OPTIONS"
-        assert answer.after is State.IDLE
+        assert not answer.closes
 
     def test_connect_is_not_allowed_either(self, bench: Bench) -> None:
         assert bench.get("files.test:80", method="CONNECT").status == 405
@@ -148,7 +148,7 @@ class TestFields:
                 "x-content-type-options": "nosniff",
             },
             data,
-            State.IDLE,
+            closes=False,
         )
 
     @pytest.mark.parametrize("mtime", [0, 1, WALL + 1, WALL + 10**8, -1, -(10**9)])
@@ -265,7 +265,7 @@ class TestPreconditions:
         tag = etag(bench, target)
         answer = bench.get(target, fields.replace("{etag}", tag))
         assert answer.status == PRECONDITIONS[fields]
-        assert answer.after is State.IDLE
+        assert not answer.closes
 
     @pytest.mark.parametrize("target", ["/small.txt", "/large.bin"])
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -283,7 +283,7 @@ class TestPreconditions:
                 "cache-control": "public, max-age=3600",
             },
             b"",
-            State.IDLE,
+            closes=False,
         )
 
 
@@ -560,7 +560,7 @@ class TestDirectories:
         answer = bench.get(target, method=method)
         assert answer.status == 308
         assert answer.fields["location"] == location
-        assert answer.after is State.IDLE
+        assert not answer.closes
 
     @pytest.mark.parametrize("target", ["/bare", "/bare/", "/odd", "/odd/", "/.well-known"])
     def test_a_directory_without_an_index_is_not_found(self, bench: Bench, target: str) -> None:
@@ -642,7 +642,7 @@ class TestErrors:
         assert answer.fields["date"] == NOW
         assert b"small.txt" not in answer.body  # nothing of the request is repeated
         closes = status in {400, 501, 505}
-        assert answer.after is (State.LINGERING if closes else State.IDLE)
+        assert answer.closes is closes
         assert answer.fields.get("connection") == ("close" if closes else None)
 
     def test_nothing_but_files_is_served(self, tmp_path: Path) -> None:
@@ -658,24 +658,24 @@ class TestErrors:
 
 
 CONNECTIONS = {
-    ("HTTP/1.1", ""): (None, State.IDLE),
-    ("HTTP/1.1", "Connection: keep-alive"): (None, State.IDLE),
-    ("HTTP/1.1", "Connection: close"): ("close", State.CLOSED),
-    ("HTTP/1.1", "Connection: Close"): ("close", State.CLOSED),
-    ("HTTP/1.1", "Connection: upgrade, close"): ("close", State.CLOSED),
-    ("HTTP/1.1", "Connection: upgrade\nUpgrade: websocket"): (None, State.IDLE),
-    ("HTTP/1.0", ""): ("close", State.CLOSED),
-    ("HTTP/1.0", "Connection: keep-alive"): ("keep-alive", State.IDLE),
-    ("HTTP/1.0", "Connection: Keep-Alive, x"): ("keep-alive", State.IDLE),
-    ("HTTP/1.0", "Connection: keep-alive, close"): ("close", State.CLOSED),
-    ("HTTP/1.1", "Content-Length: 0"): (None, State.IDLE),
-    ("HTTP/1.1", "Content-Length: 5"): ("close", State.LINGERING),
-    ("HTTP/1.1", "Transfer-Encoding: chunked"): ("close", State.LINGERING),
-    ("HTTP/1.1", "Expect: 100-continue"): (None, State.IDLE),
-    ("HTTP/1.1", "Expect: 100-continue\nContent-Length: 5"): ("close", State.LINGERING),
-    ("HTTP/1.0", "Connection: keep-alive\nContent-Length: 5"): ("close", State.LINGERING),
+    ("HTTP/1.1", ""): None,
+    ("HTTP/1.1", "Connection: keep-alive"): None,
+    ("HTTP/1.1", "Connection: close"): "close",
+    ("HTTP/1.1", "Connection: Close"): "close",
+    ("HTTP/1.1", "Connection: upgrade, close"): "close",
+    ("HTTP/1.1", "Connection: upgrade\nUpgrade: websocket"): None,
+    ("HTTP/1.0", ""): "close",
+    ("HTTP/1.0", "Connection: keep-alive"): "keep-alive",
+    ("HTTP/1.0", "Connection: Keep-Alive, x"): "keep-alive",
+    ("HTTP/1.0", "Connection: keep-alive, close"): "close",
+    ("HTTP/1.1", "Content-Length: 0"): None,
+    ("HTTP/1.1", "Content-Length: 5"): "close",
+    ("HTTP/1.1", "Transfer-Encoding: chunked"): "close",
+    ("HTTP/1.1", "Expect: 100-continue"): None,
+    ("HTTP/1.1", "Expect: 100-continue\nContent-Length: 5"): "close",
+    ("HTTP/1.0", "Connection: keep-alive\nContent-Length: 5"): "close",
 }
-"""What becomes of the connection, as its field says and as the state does."""
+"""What becomes of the connection, as its field says."""
 
 
 class TestConnections:
@@ -686,18 +686,8 @@ class TestConnections:
     def test_the_table(self, bench: Bench, target: str, version: str, fields: str) -> None:
         answer = bench.get(target, fields, version=version)
         assert answer.status in {200, 404, 308}
-        named, after = CONNECTIONS[version, fields]
-        assert (answer.fields.get("connection"), answer.after) == (named, after)
-
-    @pytest.mark.parametrize("target", ["/small.txt", "/large.bin", "/nothing", "/sub"])
-    def test_while_draining_each_answer_is_the_last(self, root: Path, target: str) -> None:
-        with Bench(root, SETTINGS) as bench:
-            before = bench.get(target)
-            bench.site.draining = True
-            after = bench.get(target)
-            assert (before.after, after.after) == (State.IDLE, State.LINGERING)
-            assert after.fields["connection"] == "close"
-            assert after.body == before.body
+        named = CONNECTIONS[version, fields]
+        assert (answer.fields.get("connection"), answer.closes) == (named, named == "close")
 
 
 class TestFreshness:
@@ -716,18 +706,18 @@ class TestFreshness:
             asked = parse_head(request("/small.txt"))
             first = bench.site.respond(asked, 5.0)
             assert bench.site.respond(asked, 5.9) is first
-            assert first is not None
+            assert isinstance(first, Response)
             assert first.fresh_until == 6.0  # when the file is looked at again
             bench.clock.until = 6.2
             second = bench.site.respond(asked, 6.0)
-            assert second is not None
+            assert isinstance(second, Response)
             assert second is not first
             assert second.fresh_until == 6.2  # when the date is another
             bench.clock.until = 1e9
             bench.set_time(WALL + 1)
             third = bench.site.respond(asked, 6.2)
-            assert third is not None
-            assert format_date(WALL + 1) in third.head
+            assert isinstance(third, Response)
+            assert (b"Date", format_date(WALL + 1)) in third.fields
 
     def test_the_date_is_that_of_the_clock(self, root: Path) -> None:
         with Bench(root, SETTINGS) as bench:

@@ -11,11 +11,13 @@ from evloop.files.root import Root
 from evloop.http.dates import format_date
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
-from evloop.http1.context import REST
 from evloop.http1.head import parse_head
 from evloop.http1.states import State
+from evloop.http1.writer import Answer as Written
+from evloop.http1.writer import write as write_response
 from evloop.settings.choices import Symlinks
 from evloop.site.clock import Clock
+from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request as request_head
@@ -26,16 +28,17 @@ OLD = WALL - 100_000
 """When the files of these tests were modified, unless they say otherwise."""
 
 _MAX_STEPS = 1000
+_TURN = 0.002  # seconds
 _FAR = 1e9
 
 
 class Answer(NamedTuple):
-    """A response as a client would see it, and the state that follows it."""
+    """A response as a client would see it, and whether it is the last of its connection."""
 
     status: int
     fields: dict[str, str]
     body: bytes
-    after: State
+    closes: bool
 
 
 def write(path: Path, data: bytes, mtime: float = OLD) -> Path:
@@ -69,7 +72,14 @@ class Bench:
             self.root, self.reader, cache_settings or CacheSettings(), wall_ns=later_ns
         )
         self.clock = stopped_clock(WALL)
-        self.site = Site(self.cache, self.reader, self.clock, site_settings or SiteSettings())
+        self.prepared = PreparedResponses()
+        self.site = Site(
+            self.cache,
+            self.reader,
+            self.clock,
+            site_settings or SiteSettings(),
+            self.prepared,
+        )
 
     def __enter__(self) -> "Bench":
         return self
@@ -103,12 +113,12 @@ class Bench:
             response = self._respond(request, now)
         except RequestError as error:
             response = self.site.refuse(error, request, now)
-        return receive(response)
+        return receive(write_response(response, request))
 
     def _respond(self, request: Request, now: float) -> Response:
         for turn in range(_MAX_STEPS):
-            response = self.site.respond(request, now + turn * REST)
-            if response is not None:
+            response = self.site.respond(request, now + turn * _TURN)
+            if isinstance(response, Response):
                 return response
         raise AssertionError("the file never comes to hand")
 
@@ -126,29 +136,30 @@ def _set(clock: Clock, seconds: int) -> None:
     clock.until = _FAR
 
 
-def receive(response: Response, step: int = 1000) -> Answer:
-    """Read *response* to its end, at most *step* bytes at a time, and close it."""
-    data = bytearray().join(response.buffers)
-    body = response.body
-    if body is not None:
+def receive(written: Written, step: int = 1000) -> Answer:
+    """Read what was *written* to its end, at most *step* bytes at a time, and close it."""
+    data = bytearray().join(written.buffers)
+    if not written.buffers:
+        body = written.new_body()
         promised = body.remaining
-        assert promised > 0, "a body of nothing has nothing to peek at"
-        data += read_body(body, step)
-        assert len(data) == len(response.head) + promised
+        assert promised, "a body of nothing has nothing to peek at"
+        data += written.head + read_body(body, step)
+        assert len(data) == len(written.head) + promised
         body.close()
-    status, fields = parse_response_head(bytes(data[: response.head_size]))
-    return Answer(status, fields, bytes(data[response.head_size :]), response.after)
+    status, fields = parse_response_head(bytes(data[: written.head_size]))
+    closes = written.after is not State.IDLE
+    return Answer(status, fields, bytes(data[written.head_size :]), closes)
 
 
 def read_body(body: Body, step: int = 1000) -> bytes:
     """Return the rest of *body*, paid for in steps of at most *step* bytes."""
     data = bytearray()
-    while body.remaining:
+    while not body.done:
         piece = body.peek()
-        if piece is None:
+        if isinstance(piece, float):
             continue
         assert isinstance(piece, bytes | memoryview)
-        assert 0 < len(piece) <= body.remaining
+        assert 0 < len(piece) <= (body.remaining or len(piece))
         taken = bytes(piece[:step])
         body.advance(len(taken))
         data += taken

@@ -14,17 +14,18 @@ from typing import cast
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
 from evloop.files.root import Root
-from evloop.http1.context import REST, Context, Limits
+from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
 from evloop.net.listener import Listener
 from evloop.net.poller import Poller, default_poller
-from evloop.net.pool import ConnectionPool
+from evloop.net.pool import ConnectionPool, PoolLimits
+from evloop.net.protocol import Protocol
 from evloop.net.reactor import Reactor
 from evloop.net.transport import accept, listening_socket
-from evloop.observe.exchange import EndReason
 from evloop.observe.metrics import ExchangeLog, Observer
+from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 from tests.support.bench import WALL, later_ns, stopped_clock
 from tests.support.deadline import PATIENCE, eventually
@@ -35,6 +36,7 @@ SEND_QUEUE = 64 * 1024
 """Unsent bytes that the kernel holds for a connection."""
 _RECEIVE_BUFFER = 64 * 1024
 _PAUSE = 0.000_2
+_TURN = 0.002
 
 
 class FaultySocket:
@@ -209,6 +211,7 @@ class Wire:
         log: ExchangeLog | None = None,
         max_connections: int = 100,
         per_address: int = 0,
+        pool_limits: PoolLimits | None = None,
         sendfile: bool = False,
         openat2: bool = True,
         poller: Poller | None = None,
@@ -218,16 +221,21 @@ class Wire:
         self.reactor = Reactor(self.poller, lambda: self.now)
         self.root = Root(str(root), openat2=openat2)
         self.reader = Reader(CHUNK)
-        self.memo = HeadCache()
+        self.head_cache = HeadCache()
+        self.prepared = PreparedResponses()
         self.cache = Cache(
-            self.root, self.reader, cache_settings or CacheSettings(), self.memo.clear, later_ns
+            self.root, self.reader, cache_settings or CacheSettings(), self._forget, later_ns
         )
+        self.cache.call_at = self.reactor.call_at
         site_settings = SiteSettings(sendfile=sendfile)
         clock = stopped_clock(WALL)
-        self.site = Site(self.cache, self.reader, clock, site_settings)
+        self.site = Site(self.cache, self.reader, clock, site_settings, self.prepared)
         self.observer = Observer(log)
-        self.context = Context(self.site, self.observer, self.memo, limits or Limits())
-        self.admission = ConnectionPool(self.reactor, max_connections, per_address)
+        self.context = Context(self.site, self.observer, self.head_cache, limits or Limits())
+        self.pool = ConnectionPool(
+            self.reactor,
+            pool_limits or PoolLimits(connections=max_connections, per_address=per_address),
+        )
         self._listener = listening_socket("127.0.0.1", 0, 100, SEND_QUEUE)
         self._address = self._listener.getsockname()
         self._peers: list[Peer] = []
@@ -238,7 +246,7 @@ class Wire:
     def __exit__(self, *ignored: object) -> None:
         for handler in self.reactor.handlers():
             if isinstance(handler, Connection):
-                handler.abort(EndReason.SHUTDOWN, self.now)
+                handler.shut_down(self.now)
         for peer in self._peers:
             peer.close()
         self._listener.close()
@@ -250,8 +258,8 @@ class Wire:
         """Let the reactor accept connections by itself; return who does, and its socket."""
         faulty = FaultySocket(self._listener)
         sock = cast(SocketType, faulty)
-        listener = Listener(sock, self.context, self.admission, SEND_QUEUE)
-        self.admission.on_room = listener.resume
+        listener = Listener(sock, self.new_protocol, self.pool, SEND_QUEUE)
+        self.pool.on_room = listener.resume
         return listener, faulty
 
     def call(self) -> Peer:
@@ -272,10 +280,17 @@ class Wire:
         accepted, address = accept(self._listener, SEND_QUEUE)
         peer.other = accepted
         faulty = FaultySocket(accepted)
-        protocol = Http1Protocol(self.context, address, self.now)
-        self.admission.admit(address)
-        Connection(cast(SocketType, faulty), protocol, self.admission)
+        protocol = self.new_protocol(address, self.now)
+        self.pool.admit(address)
+        Connection(cast(SocketType, faulty), protocol, self.pool)
         return peer, faulty
+
+    def new_protocol(self, peer: str, now: float) -> Protocol:
+        return Http1Protocol(self.context, peer, now)
+
+    def _forget(self) -> None:
+        self.head_cache.clear()
+        self.prepared.clear()
 
     @property
     def connections(self) -> list[Connection]:
@@ -291,11 +306,11 @@ class Wire:
             self.reactor.turn(0.0)
 
     def until(self, condition: Callable[[], bool], *peers: Peer) -> None:
-        """Turn, and receive, until *condition* holds; a turn takes as long as a rest does."""
+        """Turn, and receive, until *condition* holds; a turn takes some milliseconds."""
         give_up_at = time.monotonic() + PATIENCE
         while time.monotonic() < give_up_at:
             before = self.observer.bytes_sent
-            self.wait(REST)
+            self.wait(_TURN)
             for peer in peers:
                 peer.take()
             if condition():

@@ -7,10 +7,12 @@ else, so the whole conversation can be predicted, and every body that is opened 
 
 import errno
 import re
+from collections.abc import Callable
 
 from evloop.http.request import Request, RequestError
-from evloop.http.response import NEVER, Buffer, Content, Response, Window, render_head
+from evloop.http.response import NEVER, Buffer, Content, Response, Window
 from evloop.http1.states import State
+from evloop.http1.writer import write
 
 KINDS = ("page", "content", "body", "slow", "late", "gone", "window", "broken")
 """What a target may begin with; anything else is answered with 404."""
@@ -20,6 +22,8 @@ MAX_SIZE = 100_000
 _TARGET = re.compile(rb"/(%b)/([0-9]{1,6})" % b"|".join(kind.encode() for kind in KINDS))
 _PIECE_SIZE = 1000
 _LATE_ANSWERS = 2
+REST = 0.002
+"""Seconds that a slow body asks to wait."""
 
 
 class ProtocolViolationError(AssertionError):
@@ -48,8 +52,8 @@ class Stage:
         self._asked = 0
         self._is_over = False
 
-    def respond(self, request: Request, now: float) -> Response | None:
-        """Return what the target asks for; None, a few times, for `/late/N` and `/gone/N`."""
+    def respond(self, request: Request, now: float) -> "Response | StagedPending":
+        """Return what the target asks for; a few times nothing yet, for `/late/N`, `/gone/N`."""
         if _key(request) != self._pending:
             self._expect_no_more_than_one_answer()
             self.request_count += 1
@@ -60,52 +64,50 @@ class Stage:
             raise RequestError(404, "no such kind")
         kind, size = found[1].decode(), int(found[2])
         if kind in {"late", "gone"} and self._asked <= _LATE_ANSWERS:
-            return None
+            return StagedPending()
         if kind == "gone":
             raise RequestError(404, "gone when the disk had come to it")
-        return self._promise(self._response(kind, size, request), request.has_body)
+        return self._promise(self._response(kind, size, request), request)
 
     def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
         """Return a page that names the status."""
         if request is None or _key(request) != self._pending:
             self._expect_no_more_than_one_answer()
-        after = State.LINGERING if request is None else self._after(request)
         page = b"refused: %d\n" % error.status
-        response = Response(error.status, _head(error.status, len(page)), after, page=page)
-        return self._promise(response, request is None or request.has_body)
+        response = Response(error.status, [], length=len(page), page=page)
+        return self._promise(response, request)
 
     def _expect_no_more_than_one_answer(self) -> None:
         if self._is_over:
             raise ProtocolViolationError("an answer after the last one")
 
-    def _promise(self, response: Response, is_over: bool) -> Response:
-        self.promised += response.head
+    def _promise(self, response: Response, request: Request | None) -> Response:
+        written = write(response, request, draining=self.draining)
+        self.promised += written.head
         if response.content is not None:
             self.promised += response.content.view
         if isinstance(response.body, StagedBody):
             self.promised += response.body.sendable
-        self._is_over = is_over or response.after is not State.IDLE
+        self._is_over = written.after is not State.IDLE
         self._pending = ()
         return response
 
-    def _after(self, request: Request) -> State:
-        if request.has_body or self.draining:
-            return State.LINGERING
-        return State.IDLE if request.keep_alive else State.CLOSED
-
     def _response(self, kind: str, size: int, request: Request) -> Response:
-        after = self._after(request)
         data = pattern(size)
-        head = _head(200, size)
         if kind == "page" or not size or request.method == b"HEAD":
             page = b"" if request.method == b"HEAD" else data
-            return Response(200, head, after, page=page, fresh_until=self.fresh_until)
+            return Response(200, [], length=size, page=page, fresh_until=self.fresh_until)
         if kind in {"content", "late"}:
             content = StagedContent(data, self)
             return Response(
-                200, head, after, content=content, fresh_until=self.fresh_until, prepared=True
+                200,
+                [],
+                length=size,
+                content=content,
+                fresh_until=self.fresh_until,
+                is_shared=True,
             )
-        return Response(200, head, after, body=StagedBody(data, kind, self))
+        return Response(200, [], length=size, body=StagedBody(data, kind, self))
 
 
 def _key(request: Request) -> tuple[object, ...]:
@@ -113,8 +115,14 @@ def _key(request: Request) -> tuple[object, ...]:
     return request.method, request.target, tuple(request.fields.items())
 
 
-def _head(status: int, size: int) -> bytes:
-    return render_head(status, [(b"Content-Length", b"%d" % size)])
+class StagedPending:
+    """A file on its way into memory, which nobody tells of: a walk resumes by itself."""
+
+    def subscribe(self, wake: Callable[[float], None]) -> None:
+        """Nothing comes by itself."""
+
+    def unsubscribe(self, wake: Callable[[float], None]) -> None:
+        """Nor was anybody remembered."""
 
 
 class StagedWindow:
@@ -146,7 +154,7 @@ class StagedBody:
         """The bytes that can be had of it."""
         return self._data[: len(self._data) // 2] if self._kind == "broken" else self._data
 
-    def peek(self) -> Buffer | Window | None:
+    def peek(self) -> Buffer | Window | float:
         if not self._is_open:
             raise ProtocolViolationError("a look into a closed body")
         self._peeks += 1
@@ -154,8 +162,12 @@ class StagedBody:
         if not piece:
             raise OSError(errno.ESTALE, "the file has become shorter")
         if self._kind == "slow" and self._peeks % 2:
-            return None
+            return REST
         return StagedWindow(piece) if self._kind == "window" else memoryview(piece)
+
+    @property
+    def done(self) -> bool:
+        return not self.remaining
 
     def advance(self, count: int) -> None:
         if not self._is_open or count > self.remaining:

@@ -4,16 +4,17 @@ A walk carries bytes as a connection does: it reads only in the states that wait
 and no more than there is room for, and sends what is offered, in whatever pieces it is told.
 """
 
-from evloop.http.request import RequestError
 from evloop.http.response import Buffer, Window
 from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
-from evloop.http1.states import FINAL, READING, TRANSITIONS, State
+from evloop.http1.states import FINAL, TRANSITIONS, State
+from evloop.net.protocol import READ
 from evloop.observe.exchange import EndReason, Exchange
 from fuzzing.stage import ProtocolViolationError, Stage, StagedWindow
 
 PEER = "192.0.2.1"
+READING = frozenset(state for state in State if state.interest == READ)
 
 # Beside the request, which is limited by itself: the head and the page of one response.
 _MAX_RESPONSE_HEAD = 120 * 1024
@@ -46,24 +47,25 @@ class TracedProtocol(Http1Protocol):
 
     def __init__(self, context: Context, peer: str, now: float) -> None:
         self.edges: set[tuple[State, State]] = set()
-        self.traced = State.IDLE
+        self.traced: State | None = None
         super().__init__(context, peer, now)
 
     @property
     def state(self) -> State:
+        assert self.traced is not None
         return self.traced
 
     @state.setter
     def state(self, state: State) -> None:
-        self.note(self.traced, state)
+        if self.traced is not None:
+            self.note(self.traced, state)
         self.traced = state
 
     def note(self, before: State, after: State) -> None:
         """Remember an edge that was taken."""
-        if before is not after:
-            if after not in TRANSITIONS[before]:
-                raise ProtocolViolationError(f"{before.name} -> {after.name} is not in the table")
-            self.edges.add((before, after))
+        if after not in TRANSITIONS[before]:
+            raise ProtocolViolationError(f"{before.name} -> {after.name} is not in the table")
+        self.edges.add((before, after))
 
 
 class Walk:
@@ -149,23 +151,35 @@ class Walk:
         self.protocol.expire(self.now)
         self._check(before)
 
-    def refuse(self, status: int) -> None:
-        """Refuse the peer before it asks, as a full server does."""
+    def resume(self) -> None:
+        """Tell that the file has come that a request waits for."""
         before = self.state
-        if before is State.IDLE:
-            self.protocol.refuse(RequestError(status, "over a limit"), self.now)
+        self.protocol.resume(self.now)
+        self._check(before)
+
+    def refuse(self) -> None:
+        """Have no room for the connection, as a full server does."""
+        before = self.state
+        self.protocol.refuse(self.now)
         self._check(before)
 
     def finish(self) -> None:
         """Let the server stop."""
         before = self.state
         self.stage.draining = True
+        self.context.drain()
         self.protocol.finish(self.now)
         self._check(before)
 
-    def abort(self, end: EndReason = EndReason.CLIENT_RESET) -> None:
+    def lose(self) -> None:
+        """Let the peer be gone."""
         before = self.state
-        self.protocol.abort(end, self.now)
+        self.protocol.lost(ConnectionResetError(), self.now)
+        self._check(before)
+
+    def shut_down(self) -> None:
+        before = self.state
+        self.protocol.shut_down(self.now)
         self._check(before)
 
     # Longer ways
@@ -174,9 +188,12 @@ class Walk:
         """Send, and rest, until the client has all that is to be had for now."""
         for _ in range(_MAX_SENDS):
             if not self.send(limit):
-                if self.state is not State.RESTING:
+                if self.state is State.WAITING_FILE:
+                    self.resume()
+                elif self.state is State.WAITING_DISK:
+                    self.expire()
+                else:
                     return
-                self.expire()
         raise ProtocolViolationError("it never ends")
 
     def exchange(self, data: bytes, step: int | None = None) -> None:
@@ -189,7 +206,7 @@ class Walk:
     def end(self) -> None:
         """Bring the connection to its end, and see that nothing is left of it."""
         self.receive_eof()
-        self.abort()
+        self.lose()
         protocol = self.protocol
         if protocol.state not in FINAL:
             raise ProtocolViolationError("there is no end")
@@ -202,7 +219,6 @@ class Walk:
 
     def _check(self, before: State) -> None:
         protocol = self.protocol
-        protocol.note(before, protocol.state)
         room = 2 * (self.limits.max_head_size + 1) + _MAX_RESPONSE_HEAD
         if protocol.buffered > room:
             raise ProtocolViolationError(f"{protocol.buffered} bytes are buffered")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from evloop.net.timers import NO_SLOT, TICK
+from evloop.net.timers import TICK, Slot
 from soaking.exchange import Exchange
 from soaking.faults import Fault, FaultError, fault_of
 from soaking.link import Shared
@@ -39,7 +39,7 @@ class Client:
         self._counts = counts
         self._due = due
         self._exchange = Exchange(company, self, counts)
-        self.slot = NO_SLOT
+        self.slot: Slot | None = None
 
     @property
     def deadline(self) -> float:
@@ -89,7 +89,7 @@ class Client:
         if exchange.state is State.RESTING and exchange.deadline < now + _SHORT:
             timers.watch_closely(self)
         else:
-            timers.watch(self)
+            timers.watch(self, now)
 
     def _start(self, now: float) -> None:
         self._take_steps(now)

@@ -5,7 +5,7 @@ import socket
 import struct
 from typing import Protocol
 
-from evloop.net.poller import WRITE
+from evloop.net.protocol import WRITE
 from evloop.net.reactor import Handler, Reactor
 from soaking.endpoint import Connector
 from soaking.steps import Ending

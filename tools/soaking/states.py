@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from evloop.net.poller import NOTHING, READ, WRITE
+from evloop.net.protocol import NOTHING, READ, WRITE
 
 
 class State(Enum):

@@ -1,0 +1,30 @@
+"""Who answers requests, as a protocol sees it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from evloop.http.request import Request, RequestError
+from evloop.http.response import Response
+
+
+class Pending(Protocol):
+    """A file that is on its way into memory."""
+
+    def subscribe(self, wake: Callable[[float], None], /) -> None:
+        """Call *wake* with the time, once, when it is worth asking for the file again."""
+
+    def unsubscribe(self, wake: Callable[[float], None], /) -> None:
+        """Do not call *wake*. May be called when it was called already."""
+
+
+class Responder(Protocol):
+    """Plans responses."""
+
+    def respond(self, request: Request, now: float) -> Response | Pending:
+        """Return the response to *request*, or what has to come first.
+
+        Raises RequestError for what refuse() answers.
+        """
+
+    def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
+        """Return the error page for *error*; *request* is None when it was not understood."""
