@@ -25,11 +25,11 @@ from evloop.http.ranges import (
 )
 from evloop.http.request import Request, RequestError
 from evloop.http.response import NEVER, Field, Response, render_head
-from evloop.http.target import directory_location, parse_target
+from evloop.http.target import Target, directory_location, parse_target
 from evloop.http1.states import State
 from evloop.site.clock import Clock
 from evloop.site.fields import ALLOW, NOSNIFF, RETRY_AFTER, ResponseFields, connection_fields
-from evloop.site.routes import Route, index_paths, is_hidden, router
+from evloop.site.routes import index_paths, is_hidden, router
 
 _SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
 # After these the client may not mean what it seems to say: the connection is not used again.
@@ -77,9 +77,9 @@ class Site:
             return self._respond_without_file(request)
         route = self._route(request.target)
         try:
-            return self._serve(request, route, now)
+            return self._serve(request, route.paths, now)
         except IsADirectoryError:
-            return self._redirect(request)
+            return self._redirect(request, route.target)
         except OSError as error:
             raise _refusal(error) from error
 
@@ -115,9 +115,8 @@ class Site:
                 continue
         return self._cache.find(paths[-1], now)
 
-    def _redirect(self, request: Request) -> Response:
+    def _redirect(self, request: Request, target: Target) -> Response:
         """Send the client of a directory to the address with the slash, if that has a page."""
-        target = parse_target(request.target)
         if target.is_directory or not self._has_index(target.path):
             raise RequestError(404, "a directory without an index")
         page_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
@@ -135,8 +134,8 @@ class Site:
 
     # Planning
 
-    def _serve(self, request: Request, route: Route, now: float) -> Response | None:
-        found = self._find(route, now)
+    def _serve(self, request: Request, paths: tuple[bytes, ...], now: float) -> Response | None:
+        found = self._find(paths, now)
         if found is None:
             return None
         entry = found.entry
