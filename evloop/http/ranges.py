@@ -10,13 +10,19 @@ from collections.abc import Iterable, Sequence
 MAX_PARTS = 16
 """Parts of a response. A client that asks for more, after merging, gets the whole representation;
 one that resumes a download asks for one part, a reader of PDF files for a few."""
-MAX_SPECS = 256
-"""Members of a field, empty ones included. A field with more is ignored before it is split, as
-a server may ignore any Range field (RFC 9110 section 14.2)."""
+MAX_SPECS = 64
+"""Members of a field, empty ones included: four for each part that may remain. A field with more
+is ignored before it is split, as a server may ignore any Range field (RFC 9110 sections 14.2
+and 17.15)."""
+MAX_SIZE = 6 * 1024
+"""Bytes of a field, likewise: twice what MAX_SPECS pairs of offsets of 20 digits take."""
 
 _UNIT = b"bytes="
-# Whitespace around the commas is allowed, empty members are ignored (section 5.6.1).
-_SPEC = re.compile(rb"[ \t]*+(?:([0-9]++)-([0-9]*+)|-([0-9]++))?[ \t]*+")
+# Whitespace around the commas is allowed, empty members are ignored (section 5.6.1). Each
+# repetition is possessive, so that no byte is read twice.
+_MEMBER = rb"[ \t]*+(?:[0-9]++-[0-9]*+|-[0-9]++)?+[ \t]*+"
+_LIST = re.compile(rb"(?:%b,)*+%b" % (_MEMBER, _MEMBER))
+_SPEC = re.compile(rb"([0-9]*+)-([0-9]*+)")
 _FEW_DIGITS = 20
 # Offsets with more digits lie beyond any file; int() refuses thousands of digits.
 _MAX_DIGITS = 1000
@@ -38,37 +44,36 @@ def parse_ranges(value: bytes, size: int) -> tuple[range, ...] | None:
 
     Raises UnsatisfiableRangeError when the syntax is right but no byte matches.
     """
-    if value[: len(_UNIT)].lower() != _UNIT or value.count(b",") >= MAX_SPECS:
+    if len(value) > MAX_SIZE or value.count(b",") >= MAX_SPECS:
         return None
-    specs = value[len(_UNIT) :].split(b",")
-    matches = [match for match in map(_SPEC.fullmatch, specs) if match is not None]
-    if len(matches) < len(specs):
+    if value[: len(_UNIT)].lower() != _UNIT or not _LIST.fullmatch(value, len(_UNIT)):
         return None
-    spans = _spans(matches, size)
+    specs = _SPEC.findall(value, len(_UNIT))
+    spans = _spans(specs, size)
     if not spans:
         return None
     satisfiable = [span for span in spans if span[0] < span[1]]
     if not satisfiable:
         # A suffix of an empty file is satisfiable but can't be written as Content-Range.
-        if size == 0 and any(match[3] for match in matches):
+        if size == 0 and any(not first for first, _ in specs):
             return None
         raise UnsatisfiableRangeError
     merged = _merge(satisfiable)
     return merged if len(merged) <= MAX_PARTS else None
 
 
-def _spans(matches: Iterable[re.Match[bytes]], size: int) -> list[_Span] | None:
+def _spans(specs: Iterable[tuple[bytes, bytes]], size: int) -> list[_Span] | None:
     """Return what each spec selects, which may be nothing; None when one of them is invalid."""
     spans: list[_Span] = []
-    for place, match in enumerate(matches):
-        first, last, suffix = match.groups()
-        if suffix is not None:
-            spans.append((max(0, size - _offset(suffix)), size, place))
-        elif first is not None:
-            start, stop = _offset(first), _offset(last) + 1 if last else size
-            if last and stop <= start:
-                return None  # section 14.1.1: such a spec makes the whole field invalid
-            spans.append((start, min(stop, size), place))
+    for place, (first, last) in enumerate(specs):
+        if not first:  # a suffix: the last bytes
+            spans.append((max(0, size - _offset(last)), size, place))
+            continue
+        start = _offset(first)
+        stop = _offset(last) + 1 if last else size
+        if last and stop <= start:
+            return None  # section 14.1.1: such a spec makes the whole field invalid
+        spans.append((start, min(stop, size), place))
     return spans
 
 

@@ -12,9 +12,12 @@ MAX_FIELDS = 100
 """Field lines of a head; more are refused with 431. Apache's LimitRequestFields is 100, too."""
 MAX_CONNECTION_SIZE = 1024
 """Bytes of a Connection field that is read. It holds a few names of fields and options."""
+MAX_HOST_ESCAPES = 255
+"""Percent-escapes of a host: a name has at most 255 bytes (RFC 1035 section 2.3.4)."""
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++")
 _VERSION = re.compile(rb" HTTP/([0-9])\.([0-9])\r\n")
+_VERSION_SIZE = len(b" HTTP/1.1\r\n")
 _BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]|\r\Z")
 # RFC 9112 section 3.2: host and optional port, both possibly empty; no user information. The
 # escapes of a name are checked apart from it, and every repetition is possessive, so that no
@@ -107,13 +110,15 @@ def _check(request: Request) -> None:
     if b"transfer-encoding" in fields or request.method == b"CONNECT":
         request.has_body = True
     elif (length := fields.get(b"content-length")) is not None:
-        request.has_body = length.strip(b"0") != b""
+        request.has_body = length.count(b"0") < len(length)
 
 
 def _is_host(value: bytes) -> bool:
     if not _HOST.fullmatch(value):
         return False
-    if b"%" in value:
+    if escapes := value.count(b"%"):
+        if escapes > MAX_HOST_ESCAPES:
+            return False
         try:
             decode_escapes(value)
         except ValueError:
@@ -138,7 +143,7 @@ def _keeps_alive(connection: bytes, is_http_11: bool) -> bool:
 def _malformed(head: bytes, error: httptools.HttpParserError | None) -> RequestError:
     """Return 505 when *head* has a version that is not supported, otherwise 400."""
     line = head[: head.find(b"\r\n") + 2]
-    found = None if is_hopeless(head) else _VERSION.search(line)
+    found = None if is_hopeless(head) else _VERSION.fullmatch(line[-_VERSION_SIZE:])
     if found is not None and found.groups() not in {(b"1", b"0"), (b"1", b"1")}:
         return RequestError(505, "this server speaks HTTP/1.0 and HTTP/1.1")
     return RequestError(400, f"malformed request: {error}" if error else "malformed request line")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from evloop.http.request import RequestError
 from evloop.http.target import (
+    MAX_ENCODED_SIZE,
     MAX_SEGMENTS,
     NAME_MAX,
     PATH_MAX,
@@ -92,6 +93,8 @@ ROWS: list[tuple[bytes, bytes, bool, bytes]] = [
     (b"HTTPS://h/a/", b"a/", True, b""),
     (b"http://h?b", b"", True, b"?b"),
     (b"http://[::1]:8080/a", b"a", False, b""),
+    (b"http://h?/@", b"", True, b"?/@"),
+    (b"http://h/@", b"@", False, b""),
     (b"http://other.example/a/../b", b"b", False, b""),
 ]
 
@@ -107,6 +110,8 @@ REFUSED: dict[bytes, int] = {
     b"http:///a": 400,
     b"http://": 400,
     b"http://u:p@h/a": 400,
+    b"http://?": 400,
+    b"http://?h/": 400,
     b"http://h@h": 400,
     b"h:443": 400,
     b"/a#b": 400,
@@ -143,7 +148,8 @@ REFUSED: dict[bytes, int] = {
     # longer than a path can be
     b"/" + b"a" * PATH_MAX: 404,
     b"/" + b"%61" * PATH_MAX: 404,
-    b"/" + b"%" * 3 * PATH_MAX: 404,
+    b"/" + b"%" * MAX_ENCODED_SIZE: 404,
+    b"/" + b"%" * (MAX_ENCODED_SIZE - 1): 400,
     b"/" * (PATH_MAX + 1): 404,
     b"/a" * (MAX_SEGMENTS + 1): 404,
     b"/." * (MAX_SEGMENTS + 1): 404,
