@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 MAX_PARTS = 16
 """Parts of a response. A client that asks for more, after merging, gets the whole representation;
 one that resumes a download asks for one part, a reader of PDF files for a few."""
-MAX_SPECS = 64
-"""Members of a field, empty ones included: four for each part that may remain. A field with more
+MAX_SPECS = 48
+"""Members of a field, empty ones included: three for each part that may remain. A field with more
 is ignored before it is split, as a server may ignore any Range field (RFC 9110 sections 14.2
 and 17.15)."""
 MAX_SIZE = 6 * 1024
-"""Bytes of a field, likewise: twice what MAX_SPECS pairs of offsets of 20 digits take."""
+"""Bytes of a field, likewise: three times what MAX_SPECS pairs of 20 digits take."""
 
 _UNIT = b"bytes="
 # Whitespace around the commas is allowed, empty members are ignored (section 5.6.1). Each
@@ -90,7 +90,8 @@ def _merge(spans: list[_Span]) -> tuple[range, ...]:
     start, stop, place = spans[0]
     for next_start, next_stop, next_place in spans:
         if next_start <= stop:
-            stop, place = max(stop, next_stop), min(place, next_place)
+            stop = max(stop, next_stop)
+            place = min(place, next_place)
         else:
             merged.append((place, start, stop))
             start, stop, place = next_start, next_stop, next_place
