@@ -5,7 +5,7 @@ from itertools import islice
 
 from evloop.http.request import RequestError
 
-MAX_TAGS = 64
+MAX_TAGS = 32
 """Entity tags of one field that are compared. A client remembers one tag, a shared cache one
 for each variant of a resource; a static file has one."""
 MAX_ACCEPT_SIZE = 1024
@@ -15,10 +15,11 @@ MAX_ACCEPT_SIZE = 1024
 # in front, so that the search skips to the next quote and reads no byte twice.
 _OPAQUE_TAG = re.compile(rb'"[\x21\x23-\x7e\x80-\xff]*+"')
 _WEAK_PREFIX = b"W/"
+# Both begin with a literal byte, which a search skips to; the value gets a comma in front.
 _HTML = re.compile(
-    rb"(?:\A|,)[ \t]*+(?:text/html|text/\*|application/xhtml\+xml)[ \t]*+(?:;([^,]*+))?(?=,|\Z)"
+    rb",[ \t]*+(?:text/html|text/\*|application/xhtml\+xml)[ \t]*+(;[^,]*+)?(?=,|\Z)"
 )
-_ZERO_WEIGHT = re.compile(rb"(?:\A|;)[ \t]*+q=0(?:\.0{0,3}+)?[ \t]*+(?=;|\Z)")
+_ZERO_WEIGHT = re.compile(rb";[ \t]*+q=0(?:\.0{0,3}+)?[ \t]*+(?=;|\Z)")
 
 
 def tokens(value: bytes) -> frozenset[bytes]:
@@ -67,5 +68,5 @@ def accepts_html(accept: bytes | None) -> bool:
     """
     if accept is None:
         return False
-    found = _HTML.search(accept[:MAX_ACCEPT_SIZE].lower())
+    found = _HTML.search(b"," + accept[:MAX_ACCEPT_SIZE].lower())
     return found is not None and not _ZERO_WEIGHT.search(found[1] or b"")

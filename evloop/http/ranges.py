@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 MAX_PARTS = 16
 """Parts of a response. A client that asks for more, after merging, gets the whole representation;
 one that resumes a download asks for one part, a reader of PDF files for a few."""
-MAX_SPECS = 48
-"""Members of a field, empty ones included: three for each part that may remain. A field with more
+MAX_SPECS = 64
+"""Members of a field, empty ones included: four for each part that may remain. A field with more
 is ignored before it is split, as a server may ignore any Range field (RFC 9110 sections 14.2
 and 17.15)."""
 MAX_SIZE = 6 * 1024
-"""Bytes of a field, likewise: three times what MAX_SPECS pairs of 20 digits take."""
+"""Bytes of a field, likewise: twice what MAX_SPECS pairs of 20 digits take."""
 
 _UNIT = b"bytes="
 # Whitespace around the commas is allowed, empty members are ignored (section 5.6.1). Each
@@ -23,8 +23,7 @@ _UNIT = b"bytes="
 _MEMBER = rb"[ \t]*+(?:[0-9]++-[0-9]*+|-[0-9]++)?+[ \t]*+"
 _LIST = re.compile(rb"(?:%b,)*+%b" % (_MEMBER, _MEMBER))
 _SPEC = re.compile(rb"([0-9]*+)-([0-9]*+)")
-_FEW_DIGITS = 20
-# Offsets with more digits lie beyond any file; int() refuses thousands of digits.
+# Offsets with more digits lie beyond any file; int() refuses more than 4300.
 _MAX_DIGITS = 1000
 
 _Span = tuple[int, int, int]
@@ -78,7 +77,7 @@ def _spans(specs: Iterable[tuple[bytes, bytes]], size: int) -> list[_Span] | Non
 
 
 def _offset(digits: bytes) -> int:
-    if len(digits) <= _FEW_DIGITS:
+    if len(digits) <= _MAX_DIGITS:
         return int(digits)
     return int(digits.lstrip(b"0")[:_MAX_DIGITS] or b"0")
 

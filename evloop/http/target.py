@@ -10,7 +10,7 @@ PATH_MAX = 4096
 """Bytes of a decoded path with its leading slash; the limit of Linux (linux/limits.h)."""
 NAME_MAX = 255
 """Bytes of one segment: the limit of Linux file systems (linux/limits.h)."""
-MAX_SEGMENTS = 256
+MAX_SEGMENTS = 128
 """Segments of a path, dot segments and empty ones included. A choice: trees that people serve
 are ten or twenty levels deep, and each segment of a request costs time."""
 
@@ -63,7 +63,7 @@ def parse_target(target: bytes) -> Target:
         raise _too_long()
     segments = path.split(b"/")
     names = _without_dots(segments)
-    if any(len(name) > NAME_MAX for name in names):
+    if len(path) > NAME_MAX and any(len(name) > NAME_MAX for name in names):
         raise RequestError(404, "the name is too long for a file")
     return Target(b"/".join(names), segments[-1] in _DOTS, question_mark + query)
 
@@ -101,6 +101,8 @@ def _decoded(encoded: bytes) -> bytes:
 
 def _without_dots(segments: list[bytes]) -> list[bytes]:
     """Return the names among *segments*, less those that a `..` takes back."""
+    if b".." not in segments:
+        return [segment for segment in segments if segment not in _DOTS]
     names: list[bytes] = []
     for segment in segments:
         if segment not in _DOTS:

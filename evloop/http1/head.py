@@ -10,8 +10,11 @@ from evloop.http.target import decode_escapes
 
 MAX_FIELDS = 100
 """Field lines of a head; more are refused with 431. Apache's LimitRequestFields is 100, too."""
-MAX_CONNECTION_SIZE = 1024
-"""Bytes of a Connection field that is read. It holds a few names of fields and options."""
+MAX_READ_FIELDS = 32
+"""Lines of those fields that are read; more are refused with 431. There are eleven such fields,
+and a client sends each of them in one line."""
+MAX_CONNECTION_SIZE = 128
+"""Bytes of a Connection field that is read. It holds a few options and names of fields."""
 MAX_HOST_ESCAPES = 255
 """Percent-escapes of a host: a name has at most 255 bytes (RFC 1035 section 2.3.4)."""
 
@@ -63,7 +66,7 @@ def parse_head(head: bytes) -> Request:
             raise _malformed(head, None)
         raise RequestError(431, "too many header fields")
     _check_syntax(head)
-    parts = head[: head.find(b"\n")].split(b" ")
+    parts = head[: head.find(b"\n")].split(b" ", 3)
     # The parser accepts more than one space between the parts, and a lone CR or LF in front of
     # them. A proxy may read such a line in another way.
     if len(parts) != 3 or parts[2] not in _IS_HTTP_11 or head[0] <= _SPACE:
@@ -85,9 +88,12 @@ def _check_syntax(head: bytes) -> None:
 
 
 def _fields(head: bytes) -> dict[bytes, bytes]:
-    """Return the fields of *head* that decide about a response."""
+    """Return the fields of *head* that decide about a response, lines of one name joined."""
+    lines = _FIELD.findall(head)
+    if len(lines) > MAX_READ_FIELDS:
+        raise RequestError(431, "too many lines of the fields that are read")
     fields: dict[bytes, bytes] = {}
-    for line_name, line_value in _FIELD.findall(head):
+    for line_name, line_value in lines:
         name, value = line_name.lower(), line_value.rstrip()
         fields[name] = fields[name] + b", " + value if name in fields else value
     return fields

@@ -10,6 +10,7 @@ from evloop.http1.head import (
     MAX_CONNECTION_SIZE,
     MAX_FIELDS,
     MAX_HOST_ESCAPES,
+    MAX_READ_FIELDS,
     is_hopeless,
     parse_head,
 )
@@ -408,6 +409,12 @@ def test_the_field_lines_are_counted(line: bytes) -> None:
         status_of(head(b"GET / HTTP/1.1", *[b"X%d: y" % n for n in range(MAX_FIELDS - 1)])) is None
     )
     assert status_of(head(b"GET / HTTP/1.1", *[line] * MAX_FIELDS)) == 431
+
+
+def test_the_lines_that_are_read_are_counted_apart() -> None:
+    lines = [b"Accept: y"] * (MAX_READ_FIELDS - 1)  # and Host
+    assert status_of(head(b"GET / HTTP/1.1", *lines)) is None
+    assert status_of(head(b"GET / HTTP/1.1", *lines, b"range: z")) == 431
 
 
 def test_too_many_lines_that_are_no_http_are_no_http() -> None:
