@@ -1,4 +1,4 @@
-"""Preconditions: whether a request is to be answered, and with what (RFC 9110 section 13)."""
+"""Preconditions: whether a request is carried out, and how (RFC 9110 section 13)."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -9,7 +9,7 @@ from evloop.http.fields import matches_strongly, matches_weakly
 
 
 class Verdict(Enum):
-    """What the preconditions of a request come to."""
+    """The result of evaluating the preconditions of a request."""
 
     PROCEED = "proceed"
     NOT_MODIFIED = "304"
@@ -37,6 +37,9 @@ def evaluate(fields: Mapping[bytes, bytes], validators: Validators, now: int) ->
     """Return the verdict on a GET or HEAD, in the order of RFC 9110 section 13.2.2.
 
     *fields* maps lower-case names to values; *now* is in seconds since the epoch.
+
+    Raises RequestError 431 when an If-Match field has more tags than are compared and none of
+    those matches. An If-None-Match field like that counts as one that does not match.
     """
     if (value := fields.get(b"if-match")) is not None:
         if not matches_strongly(value, validators.etag):
@@ -46,7 +49,7 @@ def evaluate(fields: Mapping[bytes, bytes], validators: Validators, now: int) ->
     ):
         return Verdict.FAILED
     if (value := fields.get(b"if-none-match")) is not None:
-        # If-Modified-Since is not looked at, even when no tag matches (section 13.1.3).
+        # If-Modified-Since is ignored, even when no tag matches (section 13.1.3).
         matched = matches_weakly(value, validators.etag)
         return Verdict.NOT_MODIFIED if matched else Verdict.PROCEED
     value = fields.get(b"if-modified-since")
@@ -61,8 +64,8 @@ def range_applies(if_range: bytes | None, validators: Validators, now: int) -> b
         return True
     if if_range.startswith((b'"', b"W/")):
         return if_range == validators.etag
-    # A date must be the exact one, and a strong validator: a second that is not over
-    # yet can still see another change (section 8.8.2.2).
+    # The date must be equal, and a strong validator: the file can still change within the
+    # second that is not over yet (section 8.8.2.2).
     last_modified = validators.last_modified
     if last_modified is None or last_modified >= now:
         return False

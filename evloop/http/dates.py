@@ -18,6 +18,7 @@ _FORMS = (
     # Sun Nov  6 08:49:37 1994
     rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) %b (?P<day>[ \d]\d) %b (?P<year>\d{4})" % (_MONTH, _TIME),
 )
+# No form repeats anything, so that a value of any size is refused after a few bytes.
 _DATES = tuple(re.compile(form) for form in _FORMS)
 
 

@@ -1,5 +1,6 @@
-"""What a person, or a program, reads when there is no file to send."""
+"""The bodies of responses that are not files: errors, and the redirect to a directory."""
 
+from functools import cache
 from http import HTTPStatus
 
 _PAGE = """\
@@ -39,10 +40,12 @@ _EXPLANATIONS = {
 }
 
 
+@cache  # bounded by the table: two pages for each status, 16 KiB in all
 def error_page(status: int, *, html: bool) -> tuple[bytes, bytes]:
     """Return the media type and the bytes of the page for *status*.
 
-    Nothing of the request is repeated in it, so that nothing has to be escaped.
+    *html*: a page for a browser; otherwise two lines of plain text. Nothing of the request is
+    repeated in it, so that nothing has to be escaped. It is made once.
     """
     phrase = HTTPStatus(status).phrase
     explanation = _EXPLANATIONS[status]

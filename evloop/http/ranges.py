@@ -5,18 +5,29 @@ in the two fields on the wire.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MAX_PARTS = 16
-"""More parts than this after merging are answered with the whole representation."""
-MAX_SPECS = 256
-"""A field with more members than this, empty ones too, is not even read."""
+"""Parts of a response. A client that asks for more, after merging, gets the whole representation;
+one that resumes a download asks for one part, a reader of PDF files for a few."""
+MAX_SPECS = 64
+"""Members of a field, empty ones included: four for each part that may remain. A field with more
+is ignored before it is split, as a server may ignore any Range field (RFC 9110 sections 14.2
+and 17.15)."""
+MAX_SIZE = 6 * 1024
+"""Bytes of a field, likewise: twice what MAX_SPECS pairs of 20 digits take."""
 
 _UNIT = b"bytes="
-# Whitespace around the commas is allowed, empty members are ignored (section 5.6.1).
-_SPEC = re.compile(rb"(?:([0-9]+)-([0-9]*)|-([0-9]+))")
-# Offsets with more digits lie beyond any file; int() refuses thousands of digits.
+# Whitespace around the commas is allowed, empty members are ignored (section 5.6.1). Each
+# repetition is possessive, so that no byte is read twice.
+_MEMBER = rb"[ \t]*+(?:[0-9]++-[0-9]*+|-[0-9]++)?+[ \t]*+"
+_LIST = re.compile(rb"(?:%b,)*+%b" % (_MEMBER, _MEMBER))
+_SPEC = re.compile(rb"([0-9]*+)-([0-9]*+)")
+# Offsets with more digits lie beyond any file; int() refuses more than 4300.
 _MAX_DIGITS = 1000
+
+_Span = tuple[int, int, int]
+"""Start and stop, as in a range, and the place in the client's order."""
 
 
 class UnsatisfiableRangeError(Exception):
@@ -32,59 +43,60 @@ def parse_ranges(value: bytes, size: int) -> tuple[range, ...] | None:
 
     Raises UnsatisfiableRangeError when the syntax is right but no byte matches.
     """
-    if value[: len(_UNIT)].lower() != _UNIT or value.count(b",") >= MAX_SPECS:
+    if len(value) > MAX_SIZE or value.count(b",") >= MAX_SPECS:
         return None
-    specs = [spec.strip(b" \t") for spec in value[len(_UNIT) :].split(b",")]
-    found = [_SPEC.fullmatch(spec) for spec in specs if spec]
-    if not found:
+    if value[: len(_UNIT)].lower() != _UNIT or not _LIST.fullmatch(value, len(_UNIT)):
         return None
-    selected = []
-    for match in found:
-        if match is None or (chosen := _select(match, size)) is None:
-            return None
-        selected.append(chosen)
-    satisfiable = [chosen for chosen in selected if chosen]
+    specs = _SPEC.findall(value, len(_UNIT))
+    spans = _spans(specs, size)
+    if not spans:
+        return None
+    satisfiable = [span for span in spans if span[0] < span[1]]
     if not satisfiable:
         # A suffix of an empty file is satisfiable but can't be written as Content-Range.
-        if size == 0 and any(match is not None and match[3] for match in found):
+        if size == 0 and any(not first for first, _ in specs):
             return None
         raise UnsatisfiableRangeError
     merged = _merge(satisfiable)
     return merged if len(merged) <= MAX_PARTS else None
 
 
-def _select(match: re.Match[bytes], size: int) -> range | None:
-    """Return the range of one spec, empty when unsatisfiable, None when it is invalid."""
-    first, last, suffix = match.groups()
-    if suffix is not None:
-        return range(max(0, size - _offset(suffix)), size)
-    start = _offset(first)
-    if not last:
-        return range(start, size)
-    end = _offset(last)
-    if end < start:
-        return None  # section 14.1.1: such a spec makes the whole field invalid
-    return range(start, min(end + 1, size))
+def _spans(specs: Iterable[tuple[bytes, bytes]], size: int) -> list[_Span] | None:
+    """Return what each spec selects, which may be nothing; None when one of them is invalid."""
+    spans: list[_Span] = []
+    for place, (first, last) in enumerate(specs):
+        if not first:  # a suffix: the last bytes
+            spans.append((max(0, size - _offset(last)), size, place))
+            continue
+        start = _offset(first)
+        stop = _offset(last) + 1 if last else size
+        if last and stop <= start:
+            return None  # section 14.1.1: such a spec makes the whole field invalid
+        spans.append((start, min(stop, size), place))
+    return spans
 
 
 def _offset(digits: bytes) -> int:
-    significant = digits.lstrip(b"0")
-    return int(significant[:_MAX_DIGITS] or b"0")
+    if len(digits) <= _MAX_DIGITS:
+        return int(digits)
+    return int(digits.lstrip(b"0")[:_MAX_DIGITS] or b"0")
 
 
-def _merge(ranges: Sequence[range]) -> tuple[range, ...]:
+def _merge(spans: list[_Span]) -> tuple[range, ...]:
     """Join what overlaps or touches; each result stands where its first member stood."""
-    by_start = sorted(range(len(ranges)), key=lambda index: ranges[index].start)
-    merged: list[tuple[int, range]] = []  # (place in the client's order, range)
-    for index in by_start:
-        current = ranges[index]
-        if merged and current.start <= merged[-1][1].stop:
-            place, last = merged[-1]
-            joined = range(last.start, max(last.stop, current.stop))
-            merged[-1] = (min(place, index), joined)
+    spans.sort()
+    merged = []
+    start, stop, place = spans[0]
+    for next_start, next_stop, next_place in spans:
+        if next_start <= stop:
+            stop = max(stop, next_stop)
+            place = min(place, next_place)
         else:
-            merged.append((index, current))
-    return tuple(selected for _, selected in sorted(merged, key=lambda pair: pair[0]))
+            merged.append((place, start, stop))
+            start, stop, place = next_start, next_stop, next_place
+    merged.append((place, start, stop))
+    merged.sort()
+    return tuple(range(start, stop) for _, start, stop in merged)
 
 
 def content_range(selected: range, size: int) -> bytes:

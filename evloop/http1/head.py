@@ -1,4 +1,4 @@
-"""One request head: parsed by httptools, then held to what RFC 9112 asks of a server."""
+"""One request head: parsed by httptools, then checked for what RFC 9112 requires of a server."""
 
 import re
 
@@ -6,41 +6,53 @@ import httptools
 
 from evloop.http.fields import tokens
 from evloop.http.request import Request, RequestError
+from evloop.http.target import decode_escapes
 
 MAX_FIELDS = 100
-"""More field lines than this are refused with 431."""
+"""Field lines of a head; more are refused with 431. Apache's LimitRequestFields is 100, too."""
+MAX_READ_FIELDS = 32
+"""Lines of those fields that are read; more are refused with 431. There are eleven such fields,
+and a client sends each of them in one line."""
+MAX_CONNECTION_SIZE = 128
+"""Bytes of a Connection field that is read. It holds a few options and names of fields."""
+MAX_HOST_ESCAPES = 255
+"""Percent-escapes of a host: a name has at most 255 bytes (RFC 1035 section 2.3.4)."""
 
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++")
 _VERSION = re.compile(rb" HTTP/([0-9])\.([0-9])\r\n")
+_VERSION_SIZE = len(b" HTTP/1.1\r\n")
 _BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]|\r\Z")
-_BARE_LF = re.compile(rb"(?<!\r)\n")
-# RFC 9112 section 3.2: host and optional port, both possibly empty; no user information.
+# RFC 9112 section 3.2: host and optional port, both possibly empty; no user information. The
+# escapes of a name are checked apart from it, and every repetition is possessive, so that no
+# byte is read twice.
 _HOST = re.compile(
-    rb"(?:\[[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z._~-]+)?\]"
-    rb"|[A-Za-z0-9._~!$&'()*+,;=-]*(?:%[0-9A-Fa-f]{2}[A-Za-z0-9._~!$&'()*+,;=-]*)*)"
-    rb"(?::[0-9]*)?"
+    rb"(?:\[[0-9A-Fa-f:.]++(?:%25[0-9A-Za-z._~-]++)?\]|[A-Za-z0-9._~!$&'()*+,;=%-]*+)(?::[0-9]*+)?"
 )
 # The fields that decide about a response, in a head whose syntax was checked. The class in
 # front keeps the search from trying each name at each line.
 _FIELD = re.compile(
     rb"\n(?=[ACHIRT])"
     rb"(accept|connection|content-length|host|range|transfer-encoding"
-    rb"|if-(?:match|modified-since|none-match|range|unmodified-since)):[ \t]*([^\r]*)",
+    rb"|if-(?:match|modified-since|none-match|range|unmodified-since)):[ \t]*+([^\r]*+)",
     re.IGNORECASE,
 )
 _SPACE = 0x20
-# The parser tells every field to whoever has a method for it; nobody is quicker.
+# The parser calls a method for each field if there is one. Without methods it only checks.
 _NO_CALLBACKS = object()
 _IS_HTTP_11 = {b"HTTP/1.1\r": True, b"HTTP/1.0\r": False}
 
 
 def is_hopeless(received: bytes, searched: int = 0) -> bool:
-    """Whether *received* can't become a request any more, however it goes on: a TLS hello, say.
+    """Whether *received* can't become a request, whatever follows it: a TLS hello, for example.
 
-    It begins with no token, or has a line feed of its own (RFC 9112 sections 2.2 and 3). The
-    first *searched* bytes are known to have none.
+    It does not begin with a token, or has a line feed without a carriage return (RFC 9112
+    sections 2.2 and 3). The first *searched* bytes are known to have no such line feed and are
+    not searched again, so that the time for a head in pieces grows with its size alone.
     """
-    return not _BEGINNING.match(received) or _BARE_LF.search(received, searched) is not None
+    if not _BEGINNING.match(received):
+        return True
+    line_feeds = received.count(b"\n", searched)
+    return line_feeds > 0 and received.count(b"\r\n", max(0, searched - 1)) < line_feeds
 
 
 def parse_head(head: bytes) -> Request:
@@ -49,10 +61,14 @@ def parse_head(head: bytes) -> Request:
     Raises RequestError: 400 malformed, 431 too many fields, 501 an unknown method,
     505 a version other than 1.0 and 1.1.
     """
+    if head.count(b"\n") - 2 > MAX_FIELDS:  # without the request line and the empty line
+        if is_hopeless(head):  # as it would be refused if it came in pieces
+            raise _malformed(head, None)
+        raise RequestError(431, "too many header fields")
     _check_syntax(head)
-    parts = head[: head.find(b"\n")].split(b" ")
-    # The parser forgives more than one space between the parts, and a lone CR or LF in front
-    # of them; a proxy may not.
+    parts = head[: head.find(b"\n")].split(b" ", 3)
+    # The parser accepts more than one space between the parts, and a lone CR or LF in front of
+    # them. A proxy may read such a line in another way.
     if len(parts) != 3 or parts[2] not in _IS_HTTP_11 or head[0] <= _SPACE:
         raise _malformed(head, None)
     method, target, version = parts
@@ -62,66 +78,90 @@ def parse_head(head: bytes) -> Request:
 
 
 def _check_syntax(head: bytes) -> None:
-    """Have *head* parsed; raise RequestError when it is bad."""
+    """Raise RequestError when the syntax of *head* is wrong."""
     try:
         httptools.HttpRequestParser(_NO_CALLBACKS).feed_data(head)
     except httptools.HttpParserUpgrade:
-        pass  # CONNECT, or an upgrade that is declined by being ignored
+        pass  # CONNECT, or an upgrade, which is declined by a response in HTTP/1.1
     except httptools.HttpParserError as error:
         raise _complaint(head, error) from error
 
 
 def _fields(head: bytes) -> dict[bytes, bytes]:
-    """Return the fields of *head* that decide about a response."""
-    if head.count(b"\n") - 2 > MAX_FIELDS:  # without the request line and the empty line
-        raise RequestError(431, "too many header fields")
+    """Return the fields of *head* that decide about a response, lines of one name joined."""
+    lines = _FIELD.findall(head)
+    if len(lines) > MAX_READ_FIELDS:
+        raise RequestError(431, "too many lines of the fields that are read")
     fields: dict[bytes, bytes] = {}
-    for line_name, line_value in _FIELD.findall(head):
+    for line_name, line_value in lines:
         name, value = line_name.lower(), line_value.rstrip()
         fields[name] = fields[name] + b", " + value if name in fields else value
     return fields
 
 
 def _check(request: Request) -> None:
-    """Set what follows from the fields; raise RequestError where they break the rules."""
-    fields, is_http_11 = request.fields, request.is_http_11
+    """Set `keep_alive` and `has_body` from the fields; raise RequestError when Host is wrong."""
+    fields = request.fields
     host = fields.get(b"host")
     if host is None:
-        if is_http_11:
+        if request.is_http_11:
             raise RequestError(400, "no Host field")
-    elif not _HOST.fullmatch(host):
+    elif not _is_host(host):
         # Two Host lines were joined by a comma and a space, and no host has a space.
         raise RequestError(400, "malformed or repeated Host field")
     connection = fields.get(b"connection")
-    if connection is not None and connection != b"keep-alive":
-        options = tokens(connection)
-        persistent = is_http_11 or b"keep-alive" in options
-        request.keep_alive = persistent and b"close" not in options
-    elif connection is not None:
-        request.keep_alive = True
-    # What follows a CONNECT is meant for the other end of a tunnel, and never a request.
+    if connection is not None:
+        request.keep_alive = _keeps_alive(connection, request.is_http_11)
+    # What follows a CONNECT is meant for the other end of a tunnel; it is never a request.
     if b"transfer-encoding" in fields or request.method == b"CONNECT":
         request.has_body = True
     elif (length := fields.get(b"content-length")) is not None:
-        request.has_body = length.strip(b"0") != b""
+        request.has_body = length.count(b"0") < len(length)
+
+
+def _is_host(value: bytes) -> bool:
+    if not _HOST.fullmatch(value):
+        return False
+    if escapes := value.count(b"%"):
+        if escapes > MAX_HOST_ESCAPES:
+            return False
+        try:
+            decode_escapes(value)
+        except ValueError:
+            return False
+    return True
+
+
+def _keeps_alive(connection: bytes, is_http_11: bool) -> bool:
+    """Return whether the client wants to go on (RFC 9112 section 9.3).
+
+    A field of more than MAX_CONNECTION_SIZE bytes is not read and means `close`, which a server
+    may always do.
+    """
+    if connection == b"keep-alive":
+        return True
+    if len(connection) > MAX_CONNECTION_SIZE:
+        return False
+    options = tokens(connection)
+    return (is_http_11 or b"keep-alive" in options) and b"close" not in options
 
 
 def _malformed(head: bytes, error: httptools.HttpParserError | None) -> RequestError:
-    """Tell a version that is not spoken here from a head that is no HTTP at all."""
+    """Return 505 when *head* has a version that is not supported, otherwise 400."""
     line = head[: head.find(b"\r\n") + 2]
-    found = None if is_hopeless(head) else _VERSION.search(line)
+    found = None if is_hopeless(head) else _VERSION.fullmatch(line[-_VERSION_SIZE:])
     if found is not None and found.groups() not in {(b"1", b"0"), (b"1", b"1")}:
         return RequestError(505, "this server speaks HTTP/1.0 and HTTP/1.1")
     return RequestError(400, f"malformed request: {error}" if error else "malformed request line")
 
 
 def _complaint(head: bytes, error: httptools.HttpParserError) -> RequestError:
-    """501 when the head would be right with a method that is known, else what is wrong with it.
+    """Return 501 when *head* would be right with a known method, otherwise what is wrong with it.
 
-    Other protocols' methods (RTSP's, say) are known to the parser, but not as HTTP's.
+    The parser knows methods of other protocols, RTSP for one, but not as methods of HTTP.
     """
     method, space, rest = head.partition(b" ")
-    # CONNECT has targets of its own, that a GET could not have, and the other way round.
+    # CONNECT has a form of target that GET can't have, and the other way round.
     if method in {b"GET", b"CONNECT"} or not space or not _TOKEN.fullmatch(method):
         return _malformed(head, error)
     try:

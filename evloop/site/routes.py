@@ -2,26 +2,33 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 from evloop.http.request import RequestError
-from evloop.http.target import parse_target
+from evloop.http.target import Target, parse_target
 
 _WELL_KNOWN = b".well-known"  # RFC 8615
 # Routes of longer targets are worked out each time, so that the memo of them stays small.
-_MAX_TARGET_SIZE = 256
-_MAX_ROUTES = 2048
-ROUTES_SIZE = _MAX_ROUTES * 1024
+_MAX_TARGET_SIZE = 128
+_MAX_PATHS = 2048
+ROUTES_SIZE = _MAX_PATHS * 1024
 """Bytes that all remembered routes may come to take."""
 
-Route = tuple[bytes, ...]
-"""The paths at which a target's file may be, the first one first."""
+
+class Route(NamedTuple):
+    """What a request target leads to."""
+
+    paths: tuple[bytes, ...]
+    """Where the file may be, relative to the root; the first that exists is the one."""
+    target: Target
 
 
 def router(index_names: tuple[bytes, ...], *, hidden: bool) -> Callable[[bytes], Route]:
     """Return the function from a request target to its route.
 
     A directory's file is one of *index_names*. Names that begin with a dot are no names
-    unless *hidden*. The function raises RequestError: 400, or 404 for hidden names.
+    unless *hidden*. The function raises RequestError as parse_target() does, and 404 for
+    hidden names.
     """
 
     def route(target_bytes: bytes) -> Route:
@@ -31,9 +38,10 @@ def router(index_names: tuple[bytes, ...], *, hidden: bool) -> Callable[[bytes],
             paths = tuple(path for path in paths if not is_hidden(path))
         if not paths:
             raise RequestError(404, "a hidden name")
-        return paths
+        return Route(paths, target)
 
-    remembered = lru_cache(_MAX_ROUTES)(route)
+    # A route has at most as many paths as there are names.
+    remembered = lru_cache(_MAX_PATHS // max(1, len(index_names)))(route)
     return lambda target: (remembered if len(target) <= _MAX_TARGET_SIZE else route)(target)
 
 
@@ -45,7 +53,6 @@ def index_paths(directory: bytes, index_names: tuple[bytes, ...]) -> tuple[bytes
 
 def is_hidden(path: bytes) -> bool:
     """Whether a name in *path* begins with a dot, but for the first being `.well-known`."""
-    first, *others = path.split(b"/")
-    return (first.startswith(b".") and first != _WELL_KNOWN) or any(
-        name.startswith(b".") for name in others
-    )
+    if b"/." in path:
+        return True
+    return path.startswith(b".") and path.partition(b"/")[0] != _WELL_KNOWN

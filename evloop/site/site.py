@@ -23,13 +23,13 @@ from evloop.http.ranges import UnsatisfiableRangeError, parse_ranges, unsatisfie
 from evloop.http.request import Request, RequestError
 from evloop.http.responder import Pending
 from evloop.http.response import Response
-from evloop.http.target import directory_location, parse_target
+from evloop.http.target import Target, directory_location, parse_target
 from evloop.site.clock import Clock
 from evloop.site.fields import ALLOW, ResponseFields
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
 from evloop.site.refusals import Refusals, refusal
-from evloop.site.routes import Route, index_paths, is_hidden, router
+from evloop.site.routes import index_paths, is_hidden, router
 
 _SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
 
@@ -76,12 +76,12 @@ class Site:
             return self._respond_without_file(request)
         route = self._route(request.target)
         try:
-            found = self._find(route, now)
+            found = self._find(route.paths, now)
             if not isinstance(found, Found):
                 return found
             return self._respond_with(found, request, now)
         except IsADirectoryError:
-            return self._redirect(request)
+            return self._redirect(request, route.target)
         except OSError as error:
             raise refusal(error) from error
 
@@ -92,17 +92,16 @@ class Site:
 
     # Find
 
-    def _find(self, route: Route, now: float) -> Found | Pending:
-        for path in route[:-1]:
+    def _find(self, paths: tuple[bytes, ...], now: float) -> Found | Pending:
+        for path in paths[:-1]:
             try:
                 return self._cache.find(path, now)
             except (FileNotFoundError, IsADirectoryError):
                 continue
-        return self._cache.find(route[-1], now)
+        return self._cache.find(paths[-1], now)
 
-    def _redirect(self, request: Request) -> Response:
+    def _redirect(self, request: Request, target: Target) -> Response:
         """Send the client of a directory to the address with the slash, if that has a page."""
-        target = parse_target(request.target)
         if target.is_directory or not self._has_index(target.path):
             raise RequestError(404, "a directory without an index")
         media_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))

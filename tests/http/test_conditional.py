@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from evloop.http.conditional import Validators, Verdict, evaluate, range_applies
+from evloop.http.fields import MAX_TAGS
+from evloop.http.request import RequestError
 
 NOW = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 MODIFIED = 784_111_777
@@ -63,6 +65,17 @@ VERDICTS: list[tuple[dict[bytes, bytes], Verdict]] = [
     ({b"if-unmodified-since": AFTER, b"if-modified-since": BEFORE}, P),
 ]
 
+MANY = b'"x",' * MAX_TAGS  # as many tags as are compared
+
+# More tags than are compared must never lead to a 304, or to a 206 that was not asked for.
+BEYOND: list[tuple[dict[bytes, bytes], Verdict]] = [
+    ({b"if-none-match": MANY + b'"v1"'}, P),
+    ({b"if-none-match": MANY + b'"v1"', b"if-modified-since": AFTER}, P),
+    ({b"if-none-match": b'"v1",' + MANY}, N),
+    ({b"if-match": b'"v1",' + MANY}, P),
+    ({b"if-match": MANY}, F),
+]
+
 DATE_FIELDS = (b"if-modified-since", b"if-unmodified-since")
 
 IF_RANGE: dict[bytes | None, bool] = {
@@ -85,6 +98,19 @@ IF_RANGE: dict[bytes | None, bool] = {
 @pytest.mark.parametrize(("fields", "verdict"), VERDICTS)
 def test_preconditions_have_an_order(fields: dict[bytes, bytes], verdict: Verdict) -> None:
     assert evaluate(fields, FILE, NOW) is verdict
+
+
+@pytest.mark.parametrize(("fields", "verdict"), BEYOND)
+def test_a_list_beyond_the_bound_spares_no_response(
+    fields: dict[bytes, bytes], verdict: Verdict
+) -> None:
+    assert evaluate(fields, FILE, NOW) is verdict
+
+
+def test_an_if_match_that_is_not_read_to_its_end_is_refused() -> None:
+    with pytest.raises(RequestError) as refusal:
+        evaluate({b"if-match": MANY + b'"v1"', b"if-none-match": b'"v1"'}, FILE, NOW)
+    assert refusal.value.status == 431
 
 
 @pytest.mark.parametrize("field", DATE_FIELDS)

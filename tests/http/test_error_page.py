@@ -64,3 +64,9 @@ def test_a_page_asks_for_nothing_else(status: int) -> None:
     tags = Tags()
     tags.feed(error_page(status, html=True)[1].decode())
     assert tags.attributes.isdisjoint({"src", "href", "onload"})
+
+
+@pytest.mark.parametrize("html", [True, False])
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_page_is_made_once(status: int, html: bool) -> None:
+    assert error_page(status, html=html) is error_page(status, html=html)

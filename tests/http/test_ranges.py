@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from evloop.http.ranges import (
     MAX_PARTS,
+    MAX_SIZE,
     MAX_SPECS,
     UnsatisfiableRangeError,
     content_range,
@@ -54,6 +55,7 @@ SEVERAL = {
     b"bytes=0-1,8-9,1-3": [range(4), range(8, 10)],
     b"bytes=1-3,8-9,0-1": [range(4), range(8, 10)],
     b"bytes=0-,-5": [range(11)],
+    b"bytes=9-9,5-5,,7-7,6-6, ,1-1": [range(9, 10), range(5, 8), range(1, 2)],
     b"bytes=0-0,99-": [range(1)],  # what matches nothing is left out
     b"bytes=99-,0-0,-0": [range(1)],
 }
@@ -176,14 +178,20 @@ def test_more_parts_than_allowed_are_answered_with_the_whole() -> None:
 
 
 def test_the_limit_counts_parts_after_merging() -> None:
-    value = b"bytes=" + b",".join(b"%d-%d" % (n, n) for n in range(10 * MAX_PARTS))
-    assert parse_ranges(value, 1000) == (range(10 * MAX_PARTS),)
+    value = b"bytes=" + b",".join(b"%d-%d" % (n, n) for n in range(MAX_SPECS))
+    assert MAX_SPECS > MAX_PARTS
+    assert parse_ranges(value, 1000) == (range(MAX_SPECS),)
 
 
 @pytest.mark.parametrize(("members", "is_read"), [(MAX_SPECS, True), (MAX_SPECS + 1, False)])
 def test_a_field_of_too_many_members_is_not_even_read(members: int, is_read: bool) -> None:
     value = b"bytes=" + b"," * (members - 1) + b"0-0"
     assert parse_ranges(value, SIZE) == ((range(1),) if is_read else None)
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(MAX_SIZE, True), (MAX_SIZE + 1, False)])
+def test_a_field_of_too_many_bytes_is_not_even_read(size: int, is_read: bool) -> None:
+    assert parse_ranges(b"bytes=0-0".ljust(size), SIZE) == ((range(1),) if is_read else None)
 
 
 @given(st.lists(SPEC, min_size=1, max_size=8), st.integers(0, 30))

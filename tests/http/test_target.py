@@ -3,12 +3,23 @@
 The ways out of the root have a table of their own, in tests/files.
 """
 
+from urllib.parse import unquote_to_bytes
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evloop.http.request import RequestError
-from evloop.http.target import Target, directory_location, parse_target
+from evloop.http.target import (
+    MAX_ENCODED_SIZE,
+    MAX_SEGMENTS,
+    NAME_MAX,
+    PATH_MAX,
+    Target,
+    decode_escapes,
+    directory_location,
+    parse_target,
+)
 
 # The target, its path, whether it ends as a directory does, its query.
 ROWS: list[tuple[bytes, bytes, bool, bytes]] = [
@@ -35,6 +46,26 @@ ROWS: list[tuple[bytes, bytes, bool, bytes]] = [
     (b"/a%5cb", b"a\\b", False, b""),
     (b"/a+b", b"a+b", False, b""),
     (b"/a%0d%0ab", b"a\r\nb", False, b""),
+    # names that are not UTF-8, and what is an overlong form of `.` or `/` in it
+    (b"/%ff", b"\xff", False, b""),
+    (b"/\xff", b"\xff", False, b""),
+    (b"/%c3", b"\xc3", False, b""),
+    (b"/%c0%af", b"\xc0\xaf", False, b""),
+    (b"/%c0%ae%c0%ae/a", b"\xc0\xae\xc0\xae/a", False, b""),
+    (b"/%e0%80%af", b"\xe0\x80\xaf", False, b""),
+    (b"/%ed%a0%80", b"\xed\xa0\x80", False, b""),
+    (b"/%f4%90%80%80/", b"\xf4\x90\x80\x80/", True, b""),
+    # backslashes are no escapes
+    (b"/a\\b", b"a\\b", False, b""),
+    (b"/a\\x41%62", b"a\\x41b", False, b""),
+    (b"/\\%5c\\", b"\\\\\\", False, b""),
+    # as long as a path, and a name, can be
+    (b"/" + b"a" * NAME_MAX, b"a" * NAME_MAX, False, b""),
+    (b"/" + b"%61" * NAME_MAX, b"a" * NAME_MAX, False, b""),
+    (b"/a" * MAX_SEGMENTS, b"a/" * (MAX_SEGMENTS - 1) + b"a", False, b""),
+    ((b"/" + b"a" * NAME_MAX) * 16, (b"a" * NAME_MAX + b"/") * 15 + b"a" * NAME_MAX, False, b""),
+    (b"/" + b"a" * (NAME_MAX + 1) + b"/../b", b"b", False, b""),
+    (b"/a?" + b"/" * 16_000, b"a", False, b"?" + b"/" * 16_000),
     # dot segments
     (b"/.", b"", True, b""),
     (b"/./a", b"a", False, b""),
@@ -62,6 +93,8 @@ ROWS: list[tuple[bytes, bytes, bool, bytes]] = [
     (b"HTTPS://h/a/", b"a/", True, b""),
     (b"http://h?b", b"", True, b"?b"),
     (b"http://[::1]:8080/a", b"a", False, b""),
+    (b"http://h?/@", b"", True, b"?/@"),
+    (b"http://h/@", b"@", False, b""),
     (b"http://other.example/a/../b", b"b", False, b""),
 ]
 
@@ -77,6 +110,8 @@ REFUSED: dict[bytes, int] = {
     b"http:///a": 400,
     b"http://": 400,
     b"http://u:p@h/a": 400,
+    b"http://?": 400,
+    b"http://?h/": 400,
     b"http://h@h": 400,
     b"h:443": 400,
     b"/a#b": 400,
@@ -106,15 +141,22 @@ REFUSED: dict[bytes, int] = {
     b"/a%2Fb": 404,
     b"/%2f": 404,
     b"/..%2f..%2fa": 404,
-    # no UTF-8
-    b"/%ff": 404,
-    b"/\xff": 404,
-    b"/%c0%af": 404,
-    b"/%c0%ae%c0%ae/a": 404,
-    b"/%e0%80%af": 404,
-    b"/%ed%a0%80": 404,
-    b"/%f4%90%80%80": 404,
-    b"/%c3": 404,
+    # no name of a file
+    b"/" + b"a" * (NAME_MAX + 1): 404,
+    b"/" + b"%61" * (NAME_MAX + 1): 404,
+    b"/a/" + b"a" * (NAME_MAX + 1) + b"/b": 404,
+    # longer than a path can be
+    b"/" + b"a" * PATH_MAX: 404,
+    b"/" + b"%61" * PATH_MAX: 404,
+    b"/" + b"%" * MAX_ENCODED_SIZE: 404,
+    b"/" + b"%" * (MAX_ENCODED_SIZE - 1): 400,
+    b"/" * (PATH_MAX + 1): 404,
+    b"/a" * (MAX_SEGMENTS + 1): 404,
+    b"/." * (MAX_SEGMENTS + 1): 404,
+    b"/%2e" * (MAX_SEGMENTS + 1): 404,
+    b"/a/%2e%2e" * MAX_SEGMENTS + b"/..": 404,
+    b"/" * (MAX_SEGMENTS + 1): 404,
+    b"http://h" + b"/a" * (MAX_SEGMENTS + 1): 404,
 }
 
 # What follows from a request for a directory without the slash.
@@ -129,6 +171,8 @@ LOCATIONS = {
     b"/javascript:alert(1)": b"./javascript:alert(1)/",
     b"/a b": b"./a%20b/",
     b"/%C3%A4": b"./%C3%A4/",
+    b"/%ff": b"./%FF/",
+    b"/%c0%ae?x": b"./%C0%AE/?x",
     b"/a%3Fb": b"./a%3Fb/",
     b"/a%23b": b"./a%23b/",
     b"/a%0d%0aX:%20y": b"./a%0D%0AX:%20y/",
@@ -138,7 +182,12 @@ LOCATIONS = {
 }
 
 
-@pytest.mark.parametrize(("target", "path", "is_directory", "query"), ROWS)
+def short(value: object) -> str | None:
+    """Name the row of a long target by its beginning."""
+    return repr(value[:60]) if isinstance(value, bytes) and len(value) > 60 else None
+
+
+@pytest.mark.parametrize(("target", "path", "is_directory", "query"), ROWS, ids=short)
 def test_a_target_names_a_path(
     target: bytes, path: bytes, is_directory: bool, query: bytes
 ) -> None:
@@ -147,7 +196,7 @@ def test_a_target_names_a_path(
     assert (parsed.is_directory, parsed.query) == (is_directory, query)
 
 
-@pytest.mark.parametrize(("target", "status"), REFUSED.items())
+@pytest.mark.parametrize(("target", "status"), REFUSED.items(), ids=short)
 def test_what_names_no_path_is_refused(target: bytes, status: int) -> None:
     with pytest.raises(RequestError) as refusal:
         parse_target(target)
@@ -159,6 +208,19 @@ def test_the_missing_slash_is_added_without_leaving_the_host(
     target: bytes, location: bytes
 ) -> None:
     assert directory_location(parse_target(target)) == location
+
+
+def test_the_root_has_no_segments() -> None:
+    assert parse_target(b"/").segments == ()
+    assert parse_target(b"/a/b").segments == (b"a", b"b")
+
+
+_ESCAPES = st.lists(st.sampled_from([b"%61", b"%Ff", b"%00", b"\\", b"x", b"=", b"\n", b"\xff"]))
+
+
+@given(_ESCAPES.map(b"".join))
+def test_escapes_are_decoded_as_the_standard_library_does(data: bytes) -> None:
+    assert decode_escapes(data) == unquote_to_bytes(data)
 
 
 # Made of what matters, so that most are not refused at the first byte.
@@ -182,7 +244,6 @@ def test_no_spelling_leaves_the_root(target: bytes) -> None:
         assert segment not in {b"", b".", b".."}
         assert b"/" not in segment
         assert b"\0" not in segment
-        segment.decode()
 
 
 @given(_TARGETS)

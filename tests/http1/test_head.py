@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evloop.http.request import RequestError
-from evloop.http1.head import MAX_FIELDS, is_hopeless, parse_head
+from evloop.http1.head import (
+    MAX_CONNECTION_SIZE,
+    MAX_FIELDS,
+    MAX_HOST_ESCAPES,
+    MAX_READ_FIELDS,
+    is_hopeless,
+    parse_head,
+)
 
 HOST = b"Host: files.test\r\n"
 
@@ -138,6 +145,15 @@ HOSTS = {
     b"xn--nxasmq6b.test": True,
     b"a_b.test": True,
     b"%41.test": True,
+    b"%41" * MAX_HOST_ESCAPES: True,
+    b"%41" * (MAX_HOST_ESCAPES + 1): False,
+    b"%": False,
+    b"%4": False,
+    b"a%4g.test:80": False,
+    b"%%41": False,
+    b"[fe80::1%25]": False,
+    b"[fe80::1%eth0]": False,
+    b"a:%38": False,
     b"files.test \t": True,
     b"\t files.test": True,
     b"": True,  # RFC 9112 section 3.2: for a target without an authority
@@ -243,6 +259,10 @@ KEEP_ALIVE = {
     (b"1.1", b"Upgrade"): True,
     (b"1.1", b"closed"): True,
     (b"1.1", b""): True,
+    (b"1.1", b"x" * MAX_CONNECTION_SIZE): True,
+    (b"1.1", b"x" * (MAX_CONNECTION_SIZE + 1)): False,
+    (b"1.1", b"x," * 8000): False,
+    (b"1.0", b"keep-alive," * 1000): False,
     (b"1.0", None): False,
     (b"1.0", b"keep-alive"): True,
     (b"1.0", b"Keep-Alive"): True,
@@ -391,6 +411,17 @@ def test_the_field_lines_are_counted(line: bytes) -> None:
     assert status_of(head(b"GET / HTTP/1.1", *[line] * MAX_FIELDS)) == 431
 
 
+def test_the_lines_that_are_read_are_counted_apart() -> None:
+    lines = [b"Accept: y"] * (MAX_READ_FIELDS - 1)  # and Host
+    assert status_of(head(b"GET / HTTP/1.1", *lines)) is None
+    assert status_of(head(b"GET / HTTP/1.1", *lines, b"range: z")) == 431
+
+
+def test_too_many_lines_that_are_no_http_are_no_http() -> None:
+    # As they would be refused if they came one by one.
+    assert status_of(head(b"GET / HTTP/1.1", *[b"X\n: y"] * MAX_FIELDS)) == 400
+
+
 def test_an_error_says_what_to_answer_and_why() -> None:
     error = RequestError(405, "not allowed", ((b"Allow", b"GET"),))
     assert (error.status, str(error), error.fields) == (405, "not allowed", ((b"Allow", b"GET"),))
@@ -405,6 +436,8 @@ def test_what_was_searched_is_not_searched_again() -> None:
     assert not is_hopeless(b"GET /\r\n", searched=6)
     assert is_hopeless(b"GET /\r\n\n", searched=7)
     assert not is_hopeless(b"GET /\nX", searched=6)
+    assert not is_hopeless(b"GET /\r\n\r\n", searched=8)
+    assert is_hopeless(b"GET /\r\n\n\r\n", searched=7)
 
 
 _NAMES = st.sampled_from(

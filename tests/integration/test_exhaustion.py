@@ -150,11 +150,15 @@ def test_a_fleet_that_never_reads_stays_beneath_the_ceiling(tmp_path: Path) -> N
             assert len(good.get(names[0]).body) == 256 * 1024
 
 
-def test_the_routes_that_are_remembered_have_an_end() -> None:
-    route = router((b"index.html",), hidden=False)
+@pytest.mark.parametrize("index_names", [1, 7])
+@pytest.mark.parametrize(
+    "target", [b"/ab" * 80 + b"/%d", b"/ab" * 40 + b"/%d", b"/ab" * 40 + b"/%d/"]
+)
+def test_the_routes_that_are_remembered_have_an_end(target: bytes, index_names: int) -> None:
+    route = router((b"index.html",) * index_names, hidden=False)
     with traced() as taken:
         for number in range(3500):
-            route(b"/ab" * 80 + b"/%d" % number)
+            route(target % number)
         assert taken() <= ROUTES_SIZE
 
 

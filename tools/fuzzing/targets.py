@@ -16,7 +16,7 @@ from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.http.conditional import Validators, Verdict, evaluate, range_applies
 from evloop.http.dates import format_date, parse_date
-from evloop.http.fields import accepts_html, tokens
+from evloop.http.fields import MAX_TAGS, accepts_html, tokens
 from evloop.http.ranges import MAX_PARTS, UnsatisfiableRangeError, parse_ranges
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
@@ -112,7 +112,7 @@ def run_conditional(data: bytes) -> None:
     lines = (line.partition(b":") for line in data.split(b"\n"))
     fields = {name.strip().lower(): value.strip() for name, _, value in lines}
     for validators in _VALIDATORS:
-        expect(isinstance(evaluate(fields, validators, _NOW), Verdict), "no verdict")
+        _evaluate(fields, validators)
         expect(range_applies(fields.get(b"if-range"), validators, _NOW) in {True, False}, "unsure")
     for value in fields.values():
         tokens(value)
@@ -120,6 +120,15 @@ def run_conditional(data: bytes) -> None:
         seconds = parse_date(value, _NOW)
         if seconds is not None:
             expect(parse_date(format_date(seconds), _NOW) == seconds, "a date that moves")
+
+
+def _evaluate(fields: dict[bytes, bytes], validators: Validators) -> None:
+    try:
+        expect(isinstance(evaluate(fields, validators, _NOW), Verdict), "no verdict")
+    except RequestError as refusal:
+        tags = fields.get(b"if-match", b"").count(b'"') // 2
+        expect(refusal.status == 431, f"refused with {refusal.status}")
+        expect(tags > MAX_TAGS, f"refused for {tags} tags")
 
 
 # path: a request target, through a real site
