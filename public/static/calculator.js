@@ -14,8 +14,8 @@ function memoryOf(clients, size) {
     load: { bytes: clients * size, formula: `${times} ${bytesText(size)}` },
     stream: { bytes: clients * CHUNK_SIZE, formula: `${times} ${bytesText(CHUNK_SIZE)}` },
     hybrid: isSmall
-      ? { bytes: size, formula: "one copy, shared by all" }
-      : { bytes: CHUNK_SIZE, formula: "one buffer, shared by all" },
+      ? { bytes: size, formula: "one copy for all" }
+      : { bytes: CHUNK_SIZE, formula: "one buffer for all" },
   };
 }
 

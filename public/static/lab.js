@@ -8,6 +8,8 @@ import { SmallLane } from "./small.js";
 import { MIB, bytesText } from "./units.js";
 
 const REDRAW_MS = 100;
+// Of test.bin: what the picture is about where no large file is there yet.
+const USUAL_SIZE = 100 * MIB;
 
 const SHOWN_HEADERS = ["Content-Range", "Content-Length", "Content-Type", "Accept-Ranges", "ETag",
   "Last-Modified", "Cache-Control", "Server"];
@@ -61,7 +63,7 @@ class Lab {
     }
     this.#showMissing();
     this.#offer();
-    this.memory.told(await readReport());
+    this.memory.told(await readReport(), 0);
   }
 
   #showMissing() {
@@ -78,14 +80,14 @@ class Lab {
     }
     const usable = radios.filter((radio) => !radio.disabled);
     if (!usable.some((radio) => radio.checked) && usable.length > 0) usable.at(-1).checked = true;
-    for (const radio of [...this.controls.elements.count, ...this.controls.elements.pace]) radio.disabled = !hasLarge;
+    for (const choice of this.controls.querySelectorAll("fieldset")) choice.hidden = !hasLarge;
   }
 
   /** Forget what was measured, and show what would be downloaded now. */
   #offer() {
     const { large, count } = this.controls.elements;
     this.large.offer(this.samples[large.value] ?? null, Number(count.value));
-    this.memory.forecast(this.large.total);
+    this.memory.forecast(this.large.total || Number(count.value) * USUAL_SIZE);
     this.#enter("idle", "");
   }
 
@@ -102,9 +104,9 @@ class Lab {
     const onHead = (url, head) => { page("exchange").textContent = exchangeText(url, head); };
     if (!resumes) large.offer(large.sample, large.count);
     this.#enter("running", "Running…");
-    memory.begin();
+    if (large.sample) memory.begin();
     const redraw = setInterval(() => document.hidden || memory.draw(), REDRAW_MS);
-    const watching = follow(watch.signal, (report) => memory.told(report));
+    const watching = follow(watch.signal, (...told) => memory.told(...told));
     let reason = null;
     try {
       if (!resumes && small.sample) await small.run(signal, onHead);
@@ -114,9 +116,9 @@ class Lab {
     }
     watch.abort();
     await watching;
-    if (memory.report && !document.hidden) memory.told(await readReport());
+    if (memory.report && !document.hidden) memory.told(await readReport(), performance.now());
     clearInterval(redraw);
-    memory.end();
+    if (large.sample) memory.end();
     const told = [reason && `${reason}.`, small.summary, large.summary, memory.summary];
     this.#enter(large.isPartial ? "partial" : "done", told.filter(Boolean).join(" "));
   }

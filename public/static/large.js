@@ -57,7 +57,7 @@ export class LargeLane {
     this.transfers = sample ? Array.from({ length: count }, () => new Transfer(sample.size)) : [];
     this.#forget();
     this.graph.clear(this.total);
-    this.#figure("route", sample ? `${count} × ${bytesText(sample.size)}: streamed` : "");
+    this.#figure("route", sample ? `${count} × ${bytesText(sample.size)}, streamed` : "");
     this.#draw();
   }
 
@@ -163,7 +163,7 @@ export class LargeLane {
     this.graph.draw();
     this.bar.setAttribute("aria-valuenow", percent);
     const pace = this.rateNow();
-    this.#figure("asked", pace < Infinity ? `of the ${speedText(pace * this.count)} asked for` : "on average, all together");
+    this.#figure("asked", pace < Infinity ? `of ${speedText(pace * this.count)} asked for` : "on average, all together");
     this.#figure("rate", hasTime ? speedText(this.#rate) : "–");
     this.#figure("received", offset > 0 ? bytesText(offset) : "–");
     this.#figure("time", hasTime ? timeText(this.#elapsed) : "–");

@@ -11,7 +11,6 @@ const MOST_LINES = 4;
 // Pixels of width from which the labels say how they were come by.
 const ROOM_FOR_WORDS = 420;
 const HEADROOM = 1.16;
-const NOT_TOLD = "This server doesn’t report its memory. Start it with “evloop serve public/ --demo on” and its line is drawn here.";
 
 function make(name, attributes, text) {
   const element = document.createElementNS(NS, name);
@@ -58,6 +57,7 @@ export class MemoryPanel {
     this.measured = [];
     this.computed = [{ at: 0, bytes: 0 }];
     this.own = 0;
+    this.changed = this.since;
     this.draw();
   }
 
@@ -71,16 +71,20 @@ export class MemoryPanel {
     // The server may have sent all of a download long before this page has read it: what it said last holds.
     const isLess = bytes < this.own;
     this.own = bytes;
+    this.changed = performance.now();
     this.computed.push({ at: this.#elapsed, bytes: isLess ? Math.min(bytes, this.computed.at(-1).bytes) : bytes });
     this.draw();
   }
 
-  /** The server has told *report*, or null: that it tells nothing. It knows everybody's downloads. */
-  told(report) {
+  /**
+   * The server, *asked* at that time, has told *report*, or null: that it tells nothing. It knows
+   * everybody's downloads, but not those that began after it was asked.
+   */
+  told(report, asked) {
     this.report = report;
     if (report && this.since !== null) {
       this.measured.push({ at: this.#elapsed, bytes: report.memory.now });
-      this.computed.push({ at: this.#elapsed, bytes: report.load_all });
+      if (asked > this.changed) this.computed.push({ at: this.#elapsed, bytes: report.load_all });
     }
     this.draw();
   }
@@ -107,14 +111,16 @@ export class MemoryPanel {
     this.#figure("load", bytesText(this.#mostComputed));
     this.#figure("ceiling", report ? bytesText(report.memory.ceiling) : "–");
     this.#figure("server", report ? `evloop ${report.version}, up ${durationText(report.uptime)}` : "");
-    this.element.querySelector(".told").textContent = report ? this.#traffic(report) : NOT_TOLD;
+    this.#figure("traffic", report ? this.#traffic(report) : "");
+    // Without a report the page says how to get one, and keeps to what it can compute.
+    this.element.classList.toggle("silent", report === null);
     this.#drawPlot();
   }
 
   #traffic({ connections, downloads, responses, bytes_sent: sent }) {
     const number = (value) => value.toLocaleString("en");
-    return `It counts ${number(connections)} connections, ${number(downloads)} downloads under way, `
-      + `${number(responses)} responses and ${bytesText(sent)} sent.`;
+    return `Connections: ${number(connections)}, downloads: ${number(downloads)}, `
+      + `responses: ${number(responses)}, sent: ${bytesText(sent)}.`;
   }
 
   #drawPlot() {

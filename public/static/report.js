@@ -49,15 +49,16 @@ export async function readReport() {
 
 /**
  * Read the report at once and then every second until *signal* aborts, but only while the page is
- * visible. Each one goes to onReport(report); the first null ends it, for a server without a report
- * doesn't get one by being asked again.
+ * visible. Each one goes to onReport(report, asked), with the performance.now() of its request; the
+ * first null ends it, for a server without a report doesn't get one by being asked again.
  */
 export async function follow(signal, onReport) {
   while (!signal.aborted) {
     if (!document.hidden) {
+      const asked = performance.now();
       const report = await readReport();
       if (signal.aborted) return;
-      onReport(report);
+      onReport(report, asked);
       if (report === null) return;
     }
     await new Promise((resolve) => {

@@ -25,7 +25,7 @@ export class SmallLane {
   offer(sample) {
     this.sample = sample;
     this.#clear();
-    this.#figure("route", sample ? `${sample.name}, ${bytesText(sample.size)}: from memory` : "not on this server");
+    this.#figure("route", sample ? `${bytesText(sample.size)}, from memory` : "not on this server");
     this.#draw();
   }
 
