@@ -14,8 +14,8 @@ function memoryOf(clients, size) {
     load: { bytes: clients * size, formula: `${times} ${bytesText(size)}` },
     stream: { bytes: clients * CHUNK_SIZE, formula: `${times} ${bytesText(CHUNK_SIZE)}` },
     hybrid: isSmall
-      ? { bytes: size, formula: "one copy, shared by all" }
-      : { bytes: CHUNK_SIZE, formula: "one buffer, shared by all" },
+      ? { bytes: size, formula: "one copy for all" }
+      : { bytes: CHUNK_SIZE, formula: "one buffer for all" },
   };
 }
 
@@ -54,6 +54,13 @@ export function openCalculator() {
     }
   }
 
+  /** Say the outcome, once a choice is made: the sliders themselves move too often for that. */
+  function announce() {
+    const { load, stream, hybrid } = memoryOf(chosen.clients, chosen.size);
+    page("calculated").textContent = `Load all ${bytesText(load.bytes)}, stream ${bytesText(stream.bytes)}, `
+      + `evloop ${bytesText(hybrid.bytes)}.`;
+  }
+
   function choose(clients, size) {
     Object.assign(chosen, { clients, size });
     page("clients").value = positionOfClients(clients);
@@ -72,8 +79,10 @@ export function openCalculator() {
   for (const preset of page("calculator").querySelectorAll(".presets button")) {
     preset.addEventListener("click", () => {
       choose(Number(preset.dataset.clients), Number(preset.dataset.size) * MIB);
+      announce();
     });
   }
+  page("sliders").addEventListener("change", announce);
   page("calculator").hidden = false;
   choose(chosen.clients, chosen.size);
 }

@@ -18,6 +18,7 @@ function select(element) {
 function offerCopies() {
   for (const command of document.querySelectorAll(".command")) {
     const code = command.querySelector("code");
+    const pre = command.querySelector("pre");
     const button = document.createElement("button");
     const say = (text) => { button.textContent = text; };
     button.type = "button";
@@ -36,6 +37,8 @@ function offerCopies() {
       setTimeout(say, COPIED_FOR_MS, "Copy");
     });
     command.append(button);
+    // A long line scrolls, by keyboard too; not every browser makes what scrolls focusable by itself.
+    Object.assign(pre, { tabIndex: 0, role: "group", ariaLabel: "Command" });
   }
 }
 
@@ -45,18 +48,27 @@ function nameThisServer() {
   for (const place of document.querySelectorAll("[data-origin]")) place.textContent = root;
 }
 
-/** Say which server sent this page, how large it is and how soon it came. */
+/** Say which server sent this page, if it names itself. */
 async function showServer(place) {
   const response = await fetch(location.href, { method: "HEAD", cache: "no-store" });
   const server = response.headers.get("Server");
-  const size = Number(response.headers.get("Content-Length"));
-  if (!response.ok || !server || !size) return;
-  const [visit] = performance.getEntriesByType("navigation");
-  const wait = visit ? visit.responseStart - visit.requestStart : 0;
-  const soon = wait > 0 ? `, first byte after ${timeText(wait)}` : "";
+  if (!response.ok || !server) return;
   place.querySelector("b").textContent = server;
-  place.querySelector("span").textContent = `${bytesText(size)}${soon}`;
   place.hidden = false;
+}
+
+/**
+ * Let the pictures move, with a button that stops them. They are complete without; the style sheet
+ * moves nothing, and hides the button, where less motion is preferred.
+ */
+function offerMotion(button) {
+  const set = (isPaused) => {
+    document.documentElement.dataset.motion = isPaused ? "paused" : "running";
+    button.setAttribute("aria-pressed", isPaused);
+  };
+  button.addEventListener("click", () => set(button.getAttribute("aria-pressed") === "false"));
+  button.hidden = false;
+  set(false);
 }
 
 /** Say which samples are absent, and strike out the links to them. */
@@ -72,6 +84,7 @@ async function showAbsent(notice) {
 
 nameThisServer();
 offerCopies();
+if (document.getElementById("motion")) offerMotion(document.getElementById("motion"));
 if (document.getElementById("calculator")) openCalculator();
 if (document.getElementById("lab")) openLab();
 const served = document.getElementById("served");
