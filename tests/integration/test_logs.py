@@ -134,6 +134,17 @@ def test_a_terminal_that_was_stopped_gets_its_lines_when_it_goes_on(
         assert end(process) == 0
 
 
+def test_a_terminal_that_only_a_thread_can_write_to_does_not_keep_the_process(
+    root: Path, terminal: tuple[int, int]
+) -> None:
+    master, _ = terminal  # cannot be opened once more, which would make another pty
+    with launched(root, "--access-log", "-", stdout=master) as (process, address):
+        with Client(address) as client:
+            ask_until(client, 512 * 1024)
+        assert os.get_blocking(master)
+        assert end(process) == 0
+
+
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
 def test_a_pipe_or_socket_that_nobody_reads_does_not_stop_the_loop(root: Path, kind: str) -> None:
     if kind == "pipe":
