@@ -11,15 +11,16 @@ import select
 import stat
 import time
 from collections.abc import Callable
+from errno import EAGAIN, EIO
 from math import inf
 
+from evloop.observe.backlog import SEGMENT_SIZE, Backlog
 from evloop.observe.logfile import Owner, open_log_file
 from evloop.observe.outlet import (
     ClosedOutlet,
     DescriptorOutlet,
     Outlet,
     open_outlet,
-    whole_lines,
 )
 from evloop.observe.ratelimit import RateLimited
 
@@ -29,16 +30,13 @@ CallAt = Callable[[float, Callable[[float], None]], object]
 FILE_DELAY = 1.0
 """Seconds that lines for a file are gathered: one write per second is little for a disk, and a
 second is not long for who looks on."""
-PIECE_SIZE = 64 * 1024
+PIECE_SIZE = SEGMENT_SIZE
 """Bytes of one write to a file; so many gathered lines do not wait for the delay."""
 MAX_PENDING = 1024 * 1024
 """Bytes that wait for a slow reader: some five thousand usual lines. Further lines are lost."""
-LOG_SIZE = 3 * 1024 * 1024
-"""Bytes of memory that a writer takes at the worst, by measure (tests/observe/test_logwriter.py).
-
-A bytearray is allocated an eighth larger than it is, and both the old and the new one are there
-while it grows: MAX_PENDING * 9 / 4. One piece and the room of a thread come on top.
-"""
+LOG_SIZE = 1536 * 1024
+"""Bytes of memory that a writer takes at the worst, the room of a thread included: 1.3 MiB by
+measure (tests/observe/test_logwriter.py), with Python 3.11 to 3.13."""
 RETRY = 0.1
 """Seconds until a reader that was not ready is tried again: a terminal's user sees no delay."""
 ERROR_RETRY = 1.0
@@ -97,7 +95,7 @@ class LogWriter:
         self._call_at = call_at
         self._is_scheduled = False
         self._errors = RateLimited(ERROR_INTERVAL)
-        self._pending = bytearray()
+        self._pending = Backlog()
         self._due = 0.0
         self._enough: float = PIECE_SIZE  # bytes that do not wait until they are due
         self.lost = 0
@@ -115,7 +113,7 @@ class LogWriter:
             return
         if not self._pending:
             self._due = now + self._delay
-        self._pending += line
+        self._pending.append(line)
         if self._call_at is not None:
             if len(self._pending) >= self._enough:
                 self._write(now)
@@ -161,10 +159,9 @@ class LogWriter:
         Waits for a slow reader as drain() does. May be called again.
         """
         self.drain()
-        left = bytes(self._pending) + self._outlet.close()
+        left = self._outlet.close().count(b"\n") + self._pending.clear().count(b"\n")
         self._outlet = ClosedOutlet()
-        self._pending.clear()
-        count, self.lost = self.lost + left.count(b"\n"), 0
+        count, self.lost = self.lost + left, 0
         if count and self._name is not None:
             _log.warning("%s: %d lines lost", self._name, count)
 
@@ -179,16 +176,16 @@ class LogWriter:
         self._schedule(self._due)
 
     def _write(self, now: float) -> None:
-        error = self._write_pending()
-        if error is None:
+        code = self._write_pending()
+        if not code:
             self._enough = PIECE_SIZE
             self._tell_lost(now)
             return
         self._enough = inf  # or each further line would be tried at once
-        is_slow = isinstance(error, BlockingIOError)
-        self._due = now + (RETRY if is_slow else ERROR_RETRY)
-        if not is_slow and self._name is not None and self._errors.allows(now):
-            _log.warning("%s takes nothing: %s%s", self._name, error.strerror, self._errors.note)
+        self._due = now + (RETRY if code == EAGAIN else ERROR_RETRY)
+        if code != EAGAIN and self._name is not None and self._errors.allows(now):
+            reason = os.strerror(code) + self._errors.note
+            _log.warning("%s takes nothing: %s", self._name, reason)
 
     def _tell_lost(self, now: float) -> None:
         if self.lost:
@@ -198,22 +195,23 @@ class LogWriter:
 
     def _drain_once(self) -> bool:
         """Return whether there is no use in trying again."""
-        error = self._write_pending()
-        if error is None and self.lost:
-            self._pending += self.lost_line(self.lost)
+        code = self._write_pending()
+        if not code and self.lost:
+            self._pending.append(self.lost_line(self.lost))
             self.lost = 0
-            error = self._write_pending()
-        if error is None:
-            return not self._outlet.unwritten
-        return not isinstance(error, BlockingIOError)
+            code = self._write_pending()
+        return code != EAGAIN and not (code == 0 and self._outlet.unwritten)
 
-    def _write_pending(self) -> OSError | None:
-        """Write the pending bytes as far as they are taken; return what ended that."""
+    def _write_pending(self) -> int:
+        """Write the pending bytes as far as they are taken; return the errno that ended that.
+
+        0: all were taken. The error itself is not returned: its traceback would hold the frame
+        of who keeps it, and the piece that was not taken with it, until the next collection.
+        """
         pending = self._pending
         while pending:
             try:
-                # Deletion at the front of a bytearray moves no bytes but at each halving.
-                del pending[: self._outlet.write(whole_lines(pending, self._piece))]
+                pending.remove(self._outlet.write(pending.first(self._piece)))
             except OSError as error:
-                return error
-        return None
+                return error.errno or EIO
+        return 0

@@ -15,8 +15,9 @@ from evloop.observe.logwriter import DRAIN_PATIENCE, RETRY, CallAt, LogWriter
 
 MAX_MESSAGES = 64 * 1024
 """Bytes of messages that wait, for each stream: as many as a pipe holds (pipe(7))."""
-MESSAGES_SIZE = 1024 * 1024
-"""Bytes of memory that both streams take at the worst: see LOG_SIZE of evloop.observe.logwriter."""
+MESSAGES_SIZE = 512 * 1024
+"""Bytes of memory that both streams take at the worst, the room of two threads included: 440 KiB
+by measure (tests/observe/test_messages.py)."""
 
 
 def _lost_line(count: int) -> bytes:

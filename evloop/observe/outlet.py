@@ -24,8 +24,10 @@ import signal
 import socket
 import stat
 import threading
-from errno import EAGAIN, EBADF
+from errno import EAGAIN, EBADF, EIO
 from typing import Protocol
+
+from evloop.observe.backlog import Backlog
 
 THREAD_ROOM = 128 * 1024
 """Bytes that wait for a thread's blocking write, at most: two pieces of a log."""
@@ -75,17 +77,6 @@ def _open_again(fd: int, status: os.stat_result) -> int | None:
         return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError:
         return None
-
-
-def whole_lines(data: bytearray, limit: int) -> bytes:
-    """Return the lines that fit into *limit* bytes; *limit* bytes of a longer line.
-
-    A pipe takes up to PIPE_BUF bytes in one piece (POSIX, write()), so that lines of several
-    writers do not mix.
-    """
-    if len(data) > limit:
-        limit = data.rfind(b"\n", 0, limit) + 1 or limit
-    return bytes(data[:limit])
 
 
 class DescriptorOutlet:
@@ -144,8 +135,8 @@ class ThreadOutlet:
     def __init__(self, fd: int) -> None:
         self._fd = os.dup(fd)  # the thread may still need it when the borrowed one is closed
         self._changed = threading.Condition()
-        self._taken = bytearray()
-        self._error: OSError | None = None
+        self._taken = Backlog()
+        self._error = 0  # errno of what ended the last write
         self._is_open = True
         self._thread = threading.Thread(target=self._run, name="evloop-log", daemon=True)
 
@@ -158,20 +149,20 @@ class ThreadOutlet:
             self._thread.start()
         with self._changed:
             self._changed.notify()
-            if self._error is not None:
-                error, self._error = self._error, None
-                raise error
+            if self._error:
+                code, self._error = self._error, 0
+                raise OSError(code, os.strerror(code))
             count = min(len(data), THREAD_ROOM - len(self._taken))
             if not count:
                 raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
-            self._taken += data[:count]
+            self._taken.append(data[:count])
             return count
 
     def close(self) -> bytes:
         with self._changed:
             self._is_open = False
             self._changed.notify()
-            left = bytes(self._taken)
+            left = self._taken.clear()
         if self._thread.ident is None:
             os.close(self._fd)
         else:
@@ -186,15 +177,16 @@ class ThreadOutlet:
                 written = os.write(self._fd, piece)
             except OSError as error:
                 with self._changed:
-                    self._error = error
+                    self._error = error.errno or EIO
             else:
                 with self._changed:
-                    del self._taken[:written]
+                    if self._is_open:
+                        self._taken.remove(written)
         os.close(self._fd)
 
     def _next(self) -> bytes:
         """Wait for something to write; return nothing when the outlet is closed."""
         with self._changed:
-            while self._is_open and (self._error is not None or not self._taken):
+            while self._is_open and (self._error or not self._taken):
                 self._changed.wait()
-            return whole_lines(self._taken, select.PIPE_BUF) if self._is_open else b""
+            return self._taken.first(select.PIPE_BUF) if self._is_open else b""

@@ -6,6 +6,7 @@ import pty
 import sys
 import termios
 import threading
+import tracemalloc
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from evloop.observe import messages as module
-from evloop.observe.messages import MAX_MESSAGES, Messages
+from evloop.observe.messages import MAX_MESSAGES, MESSAGES_SIZE, Messages
+from tests.support.deadline import eventually
 from tests.support.descriptors import no_leaks
 
 Callback = Callable[[float], None]
@@ -242,6 +244,30 @@ def test_streams_that_are_not_open_take_nothing(tmp_path: Path) -> None:
         os.close(writer)
     made.close()
     assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_its_memory_has_the_bound_that_is_told(
+    errors: Stream, output: Stream, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The worst case: threads have to write, and each has its own room.
+    monkeypatch.setattr("evloop.observe.outlet._open_again", lambda *_: None)
+    tracemalloc.start()
+    made = Messages(errors.writer, output.writer, lambda: clock[0])
+    for _ in range(1000):
+        clock[0] += 1.0
+        made.handle(record("x" * 1000))
+        made.say("x" * 1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    made.close()
+    assert 2 * MAX_MESSAGES < peak < MESSAGES_SIZE
+
+    def is_over() -> bool:  # threads that are blocked end when their piece is taken
+        errors.read()
+        output.read()
+        return all(thread.name != "evloop-log" for thread in threading.enumerate())
+
+    eventually(is_over, "the end of the threads")
 
 
 class TestInstalled:

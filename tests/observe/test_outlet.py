@@ -24,7 +24,6 @@ from evloop.observe.outlet import (
     SocketOutlet,
     ThreadOutlet,
     open_outlet,
-    whole_lines,
 )
 from tests.support.deadline import eventually
 from tests.support.descriptors import no_leaks
@@ -293,26 +292,6 @@ class TestThread:
                 return int(line.split()[1], 16)
 
             eventually(lambda: bool(blocked() & 1 << (15 - 1)), "SIGTERM in the mask")
-
-
-LINES = b"one\ntwo\nthree\n"
-
-
-@pytest.mark.parametrize(
-    ("limit", "expected"),
-    [
-        (1, b"o"),
-        (3, b"one"),
-        (4, b"one\n"),
-        (7, b"one\n"),
-        (8, b"one\ntwo\n"),
-        (13, b"one\ntwo\n"),
-        (14, LINES),
-        (100, LINES),
-    ],
-)
-def test_lines_are_kept_whole_where_they_fit(limit: int, expected: bytes) -> None:
-    assert whole_lines(bytearray(LINES), limit) == expected
 
 
 def test_the_master_of_a_pty_is_known_by_its_device() -> None:
