@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from evloop import __version__
+from evloop.observe import messages
 from evloop.process.environment import ServerError
 from evloop.process.privileges import drop_privileges, harden, is_root
 from evloop.process.server import Server
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    logging.basicConfig(format="evloop: %(message)s", level=logging.INFO)
+    messages.install()
     try:
         return _serve(_config(given))
     except ConfigError as error:
@@ -98,18 +99,9 @@ def _serve(config: Config) -> int:
     elif is_root():
         _log.warning("running as root; --user gives that up after binding")
     with server.signals():
-        _greet(_greeting(server))
+        messages.say(_greeting(server))
         server.run()
     return EXIT_OK
-
-
-def _greet(text: str) -> None:
-    """Print *text*; a standard output that takes nothing is no reason not to serve."""
-    try:
-        print(text, flush=True)
-    except OSError as error:
-        _log.warning("the standard output takes nothing: %s", error.strerror)
-        sys.stdout = open(os.devnull, "w")  # or Python tries again at its end, and complains
 
 
 def _greeting(server: Server) -> str:

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "evloop.observe.exchange",
     ),
     "evloop.files": ("evloop.files", "evloop.settings.choices"),
-    "evloop.net": ("evloop.net",),
+    "evloop.net": ("evloop.net", "evloop.observe.ratelimit"),
     "evloop.observe": ("evloop.observe", "evloop.net.lag", "evloop.settings.choices"),
     "evloop.site": ("evloop.site", "evloop.http", "evloop.files", "evloop"),
 }

@@ -99,8 +99,11 @@ class Connection(Member):
 
     def fail(self, error: Exception) -> None:
         """Log a defect of this program and close this one connection."""
-        _log.error("a connection failed", exc_info=error)
-        self.protocol.fail(self._pool.reactor.now)
+        now = self._pool.reactor.now
+        failures = self._pool.failures
+        if failures.allows(now):
+            _log.error("a connection failed%s", failures.note, exc_info=error)
+        self.protocol.fail(now)
         self.close()
 
     def close(self) -> None:

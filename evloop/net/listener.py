@@ -7,10 +7,11 @@ from math import inf
 from socket import SocketType
 
 from evloop.net.connection import Connection
-from evloop.net.pool import SURVEY_INTERVAL, ConnectionPool
+from evloop.net.pool import LOG_INTERVAL, SURVEY_INTERVAL, ConnectionPool
 from evloop.net.protocol import NOTHING, READ, Protocol
 from evloop.net.timers import Slot
 from evloop.net.transport import accept
+from evloop.observe.ratelimit import RateLimited
 
 ACCEPT_BATCH = 64
 """Connections that are accepted in one turn, at most."""
@@ -19,8 +20,6 @@ BACKLOG = 4096
 second. The kernel's net.core.somaxconn bounds it too."""
 ACCEPT_PAUSE = 0.5
 """Seconds to look away when the system has no room for another connection."""
-LOG_INTERVAL = 10.0
-"""Seconds between two log lines about the same trouble, at least."""
 
 # ENOSPC: epoll may not watch one more (epoll_ctl(2)).
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC})
@@ -56,7 +55,8 @@ class Listener:
         self._factory = factory
         self._pool = pool
         self._send_queue = send_queue
-        self._logged = -inf
+        self._troubles = RateLimited(LOG_INTERVAL)
+        self._failures = RateLimited(LOG_INTERVAL)
         self.deadline = inf
         self.slot: Slot | None = None
         self.address = sock.getsockname()
@@ -133,8 +133,10 @@ class Listener:
 
     def fail(self, error: Exception) -> None:
         """Log a defect, and go on after a pause."""
-        _log.error("accepting failed", exc_info=error)
-        self._pause(error, self._pool.reactor.now)
+        now = self._pool.reactor.now
+        if self._failures.allows(now):
+            _log.error("accepting failed%s", self._failures.note, exc_info=error)
+        self._look_away(now + ACCEPT_PAUSE)
 
     def close(self) -> None:
         """Stop to listen. May be called again."""
@@ -151,7 +153,7 @@ class Listener:
             reactor.timers.watch_closely(self)
 
     def _pause(self, error: Exception, now: float) -> None:
-        if now - self._logged >= LOG_INTERVAL:
-            self._logged = now
-            _log.warning("no room for another connection, waiting: %s", error)
+        if self._troubles.allows(now):
+            note = self._troubles.note
+            _log.warning("no room for another connection, waiting: %s%s", error, note)
         self._look_away(now + ACCEPT_PAUSE)

@@ -12,6 +12,7 @@ from math import inf, nextafter
 
 from evloop.net.protocol import Protocol, Retention
 from evloop.net.reactor import Reactor
+from evloop.observe.ratelimit import RateLimited
 
 SURVEY_INTERVAL = 0.25
 """Seconds between two looks at all connections for those to close, at least: a look at 10,000 of
@@ -19,6 +20,9 @@ them takes about 5 ms."""
 _MAX_ADDRESSES = 1024
 ADDRESSES_SIZE = _MAX_ADDRESSES * 256
 """Bytes that the remembered addresses may come to take."""
+LOG_INTERVAL = 10.0
+"""Seconds between two messages about one kind of trouble, at least: what one request meets, a
+client can make the server meet all the time."""
 MAX_RESUMED = 64
 """Connections that go on in one turn, at most, of those that waited: each plans a response, which
 takes 30 to 60 microseconds."""
@@ -72,6 +76,7 @@ class ConnectionPool:
         "busy",
         "count",
         "evicted",
+        "failures",
         "limits",
         "on_room",
         "reactor",
@@ -90,6 +95,7 @@ class ConnectionPool:
         self._addresses: dict[str, str] = {}
         self._victims: list[tuple[int, float, Member]] = []  # retention, since; as _survey() says
         self._next_survey = -inf
+        self.failures = RateLimited(LOG_INTERVAL)
         self._woken: deque[Member] = deque()
 
     def members(self) -> list[Member]:

@@ -1,1 +1,1 @@
-"""What can be seen of a running server: counters and the access log."""
+"""What can be seen of a running server: counters, the access log and messages."""

@@ -1,13 +1,14 @@
 """The access log: one line per response, in the combined format or as JSON.
 
-The combined line has two more fields at its end: the seconds that the response took, and
-the reason of its end. What came from a client is escaped, so that no request can forge a
-line or a terminal's escape sequence.
+The combined line has two more fields at its end: the seconds that the response took, with six
+decimals, and the reason of its end. What came from a client is escaped, so that no request can
+forge a line or send an escape sequence to a terminal.
 """
 
 import json
 import re
 import time
+from collections.abc import Callable
 
 from evloop.observe.exchange import EndReason, Exchange
 from evloop.observe.logwriter import LogWriter
@@ -17,20 +18,37 @@ _FIELDS = {
     name: re.compile(rb"\r\n" + name.encode() + rb":[ \t]*([^\r\n]*)", re.IGNORECASE)
     for name in ("referer", "user-agent")
 }
-_MAX_LINE = 2 * 1024  # characters of a request line that are logged
+_MAX_LINE = 2 * 1024  # bytes of a request line that are logged; escaped, each takes up to four
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), ord('"'), ord("\\"), *range(127, 256))}
 
 
 class AccessLog:
-    """Writes finished exchanges to a sink."""
+    """Writes finished exchanges to a sink.
 
-    def __init__(self, sink: LogWriter, log_format: LogFormat) -> None:
+    *clock* is the one on which exchanges have started.
+    """
+
+    def __init__(
+        self,
+        sink: LogWriter,
+        log_format: LogFormat,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.sink = sink
-        self._line = _json_line if log_format is LogFormat.JSON else _combined_line
+        self._clock = clock
+        self._line = _combined_line
+        if log_format is LogFormat.JSON:
+            self._line = _json_line
+            sink.lost_line = _json_lost_line
 
     def write(self, peer: str, exchange: Exchange, end: EndReason, now: float) -> None:
-        """Write one response; *now* is on the reactor's clock."""
-        line = self._line(peer, exchange, end, now - exchange.started, time.time())
+        """Write one response; *now* is when the loop's present turn began.
+
+        The duration counts to this call, since a response may take all of its time within one
+        turn.
+        """
+        duration = max(0.0, self._clock() - exchange.started)
+        line = self._line(peer, exchange, end, duration, time.time())
         self.sink.write(line.encode() + b"\n", now)
 
 
@@ -41,13 +59,13 @@ def _combined_line(
     referer, user_agent = _field(exchange, "referer"), _field(exchange, "user-agent")
     return (
         f'{peer} - - [{at}] "{_request_line(exchange)}" {exchange.status} {exchange.body_sent}'
-        f' "{referer or "-"}" "{user_agent or "-"}" {duration:.3f} {end.value}'
+        f' "{referer or "-"}" "{user_agent or "-"}" {duration:.6f} {end.value}'
     )
 
 
 def _json_line(peer: str, exchange: Exchange, end: EndReason, duration: float, wall: float) -> str:
     record = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall)),
+        "time": _iso_time(wall),
         "address": peer,
         "request": _request_line(exchange),
         "status": exchange.status,
@@ -62,6 +80,14 @@ def _json_line(peer: str, exchange: Exchange, end: EndReason, duration: float, w
     return json.dumps(record)
 
 
+def _json_lost_line(count: int) -> bytes:
+    return json.dumps({"time": _iso_time(time.time()), "lost": count}).encode() + b"\n"
+
+
+def _iso_time(wall: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall))
+
+
 def _request_line(exchange: Exchange) -> str:
     line, _, _ = exchange.request_head[:_MAX_LINE].lstrip(b"\r\n").partition(b"\r\n")
     return escape(line)
@@ -73,5 +99,5 @@ def _field(exchange: Exchange, name: str) -> str:
 
 
 def escape(value: bytes) -> str:
-    """Return *value* as ASCII, with control bytes, quotes and all that is not ASCII escaped."""
+    """Return *value* as printable ASCII: other bytes, quotes and backslashes become \\xHH."""
     return value.decode("latin-1").translate(_ESCAPED)

@@ -1,36 +1,48 @@
-"""What is remembered of one request and its response, for those who look on."""
+"""What is kept of one request and its response for the counters and the access log."""
 
 from enum import Enum
 from typing import Protocol
 
 
 class EndReason(Enum):
-    """Why a response, or a connection without one, came to its end."""
+    """Why a response ended, or a connection without one. The values are the log's words."""
 
     COMPLETE = "complete"
+    """All bytes were handed to the kernel."""
     CLIENT_CLOSED = "client-closed"
+    """The client closed the connection in an orderly way (FIN)."""
     CLIENT_RESET = "client-reset"
+    """The connection was reset, or the socket failed in another way."""
     STALLED = "stalled"
+    """The client took nothing for as long as the send timeout."""
     BELOW_RATE = "below-rate"
+    """The client took less than the minimum rate."""
     FILE_CHANGED = "file-changed"
+    """The file became shorter while it was sent: the head has promised more than there is."""
     READ_ERROR = "read-error"
+    """The file can't be read any more."""
     SHUTDOWN = "shutdown"
+    """The server ended."""
     REFUSED = "refused"
+    """The client was told of a limit, with a status of OVER_LIMIT."""
     ERROR = "error"
+    """A defect of this program."""
 
 
 OVER_LIMIT = frozenset({408, 414, 431, 503})
-"""The statuses that tell a client that it is over a limit, of time, size or number."""
+"""The statuses that tell a client that it is over a limit of time, size or number."""
 
 MAX_LOGGED_HEAD = 4 * 1024
-"""Bytes of a request head that are kept for the log."""
+"""Bytes of a request head that are kept for the log: twice the request line that is logged."""
 
 
 class Exchange:
-    """One request and what was sent for it. Kept only while somebody logs.
+    """One request and what was sent for it. Made only when there is an access log.
 
-    `request_head` is as it came, up to a limit; `head_size` (of the response) and `sent` are
-    bytes; `started` is on the reactor's clock.
+    `request_head` are the bytes as they came, MAX_LOGGED_HEAD at most; empty for a connection
+    that was refused before it sent any. `head_size` are the bytes of the response's head, `sent`
+    those of the whole response that the socket has taken. `started` is in seconds on the
+    reactor's clock. `refusal` says why there was an error response, or is empty.
     """
 
     __slots__ = ("head_size", "refusal", "request_head", "sent", "started", "status")
@@ -52,18 +64,26 @@ class Exchange:
 
 
 class Observer(Protocol):
-    """Counts every response, and wants the whole exchange if `logs`."""
+    """What a connection reports to: counters, and whoever wants finished exchanges.
+
+    `logs` says whether exchanges are to be made at all. The counters are incremented by the
+    connections themselves, which saves a call per response.
+    """
 
     logs: bool
     responses: int
+    """Responses that were begun."""
     refusals: int
     """Those with a status of OVER_LIMIT."""
     bytes_sent: int
+    """Bytes that sockets have taken, heads included."""
 
     def ended(
         self, peer: str, exchange: Exchange | None, end: EndReason, now: float, why: str
     ) -> None:
-        """Note the end of a response; *exchange* is None when nobody logs.
+        """Take note of the end of a response.
 
-        COMPLETE and REFUSED are told only when somebody logs; the others always.
+        *peer* is the client's address; *exchange* is None without a log; *now* is on the
+        reactor's clock; *why* explains *end*, or is empty. COMPLETE and REFUSED are reported only
+        when there is a log, the others always.
         """

@@ -1,4 +1,4 @@
-"""What a server tells of itself at one moment."""
+"""The figures of a server at one moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ from evloop.net.lag import LagFigures
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Sizes in bytes; counters since the start.
+    """Sizes are in bytes; counters are since the start.
 
-    `downloads` are the responses that are being streamed from a file; `download_sizes` are
-    the sizes of their files, which is what loading them whole would take. `ends` counts the
-    responses that did not complete, by reason; `refusals` are responses that told a client
-    of a limit, `refused_connections` those over the limit of one address. `waits` counts
-    reads that found nothing in memory, `blocking_reads` those that went to the disk.
+    `connections` counts them by state. `downloads` are the responses that are streamed from a
+    file now; `download_sizes` are the sizes of their files. `bytes_to_send` is what responses
+    still have to send, `bytes_buffered` what was received and not answered yet. `ends` counts the
+    responses that did not complete, by reason; `refusals` are responses that told a client of a
+    limit, `refused_connections` those over the limit of one address. `refills` counts reads of
+    streamed files, `waits` those that found nothing in memory and `blocking_reads` those that
+    went to the disk. `lag` is how long the turns of the loop took.
     """
 
     connections: Mapping[str, int]

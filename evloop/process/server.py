@@ -21,7 +21,7 @@ from evloop.net.listener import Listener
 from evloop.net.pool import ConnectionPool, PoolLimits
 from evloop.net.reactor import Reactor, Waker
 from evloop.observe.accesslog import AccessLog
-from evloop.observe.metrics import Observer
+from evloop.observe.metrics import Metrics
 from evloop.observe.snapshot import Snapshot
 from evloop.process.environment import ServerError, connection_limit, listen, open_log, open_root
 from evloop.process.memory import MemoryPlan, cgroup_limit, plan_memory, process_size
@@ -113,7 +113,7 @@ class Server:
         )
         self._site = Site(self._cache, self._reader, Clock(), site_settings, self._prepared)
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
-        self._observer = Observer(log)
+        self._metrics = Metrics(log)
         limits = Limits(
             idle_timeout=config.idle_timeout,
             head_timeout=config.head_timeout,
@@ -123,7 +123,7 @@ class Server:
             min_rate=config.min_rate,
             min_rate_grace=config.min_rate_grace,
         )
-        self._context = Context(self._site, self._observer, self._head_cache, limits)
+        self._context = Context(self._site, self._metrics, self._head_cache, limits)
         pool_limits = PoolLimits(
             connections=plan.connections,
             per_address=config.max_connections_per_ip,
@@ -288,7 +288,7 @@ class Server:
         protocols = [each for each in all_protocols if isinstance(each, Http1Protocol)]
         bodies = [body for protocol in protocols if (body := protocol.body) is not None]
         sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
-        observer, reader = self._observer, self._reader
+        observer, reader = self._metrics, self._reader
         return Snapshot(
             connections=Counter(protocol.state.value for protocol in all_protocols),
             downloads=len(sizes),

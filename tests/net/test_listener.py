@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE, LOG_INTERVAL
-from evloop.net.pool import SURVEY_INTERVAL, ConnectionPool, Member, PoolLimits
+from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE
+from evloop.net.pool import LOG_INTERVAL, SURVEY_INTERVAL, ConnectionPool, Member, PoolLimits
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks

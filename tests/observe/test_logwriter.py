@@ -1,14 +1,26 @@
 """Where log lines go: nothing waits for a slow reader, and nothing grows without bound."""
 
 import errno
+import logging
 import os
 import stat
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from evloop.observe.logwriter import FILE_DELAY, MAX_PENDING, PIECE_SIZE, RETRY, LogWriter
+from evloop.observe.logwriter import (
+    ERROR_INTERVAL,
+    ERROR_RETRY,
+    FILE_DELAY,
+    LOG_SIZE,
+    MAX_PENDING,
+    PIECE_SIZE,
+    RETRY,
+    LogWriter,
+)
+from tests.support.deadline import eventually
 from tests.support.descriptors import no_leaks
 
 LINE = b"x" * 999 + b"\n"
@@ -213,3 +225,251 @@ class TestPipe:
         sink.write(b"on\n", 0.0)
         sink.close()
         assert read_all(reader) == b"on\n"
+
+
+class Full:
+    """A disk that takes nothing until it is told to; the errors come from os.write()."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, code: int = errno.ENOSPC) -> None:
+        self.code = code
+        self.tries = 0
+        self._real = os.write
+        monkeypatch.setattr(os, "write", self._write)
+
+    def _write(self, fd: int, data: bytes) -> int:
+        self.tries += 1
+        if self.code:
+            raise OSError(self.code, os.strerror(self.code))
+        return self._real(fd, data)
+
+
+class TestErrors:
+    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EPIPE])
+    def test_an_error_is_told_once_a_minute(
+        self,
+        path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        code: int,
+    ) -> None:
+        full = Full(monkeypatch, code)
+        sink = LogWriter(str(path))
+        sink.write(LINE, 0.0)
+        for second in range(1, 1 + 2 * int(ERROR_INTERVAL)):
+            sink.flush(float(second))
+        reason = f"the access log takes nothing: {os.strerror(code)}"
+        assert caplog.messages == [reason, f"{reason} (59 more before it)"]
+        full.code = 0
+        sink.flush(1000.0)
+        assert path.read_bytes() == LINE  # it went on trying, and nothing was lost
+        sink.close()
+
+    def test_a_writer_without_a_name_says_nothing(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        Full(monkeypatch)
+        sink = LogWriter(str(path), name=None)
+        sink.write(LINE, 0.0)
+        sink.flush(10.0)
+        sink.close()
+        assert caplog.messages == []
+
+    def test_lines_that_are_lost_at_the_end_are_told(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        Full(monkeypatch)
+        sink = LogWriter(str(path), limit=2 * len(LINE))
+        for _ in range(5):
+            sink.write(LINE, 0.0)
+        with caplog.at_level(logging.WARNING, "evloop"):
+            sink.close()
+            sink.close()
+        assert caplog.messages == ["the access log: 5 lines lost"]
+
+    def test_a_file_that_failed_is_not_tried_for_each_line(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        full = Full(monkeypatch)
+        sink = LogWriter(str(path))
+        for _ in range(2 * PIECE_SIZE // len(LINE)):
+            sink.write(LINE, 0.0)
+            sink.flush(0.0)
+        assert full.tries == 1
+        assert sink.wait(0.0) == ERROR_RETRY
+        sink.close()
+
+    def test_a_line_after_the_end_is_harmless(self, path: Path) -> None:
+        sink = LogWriter(str(path))
+        sink.close()
+        sink.write(LINE, 0.0)
+        sink.flush(10.0)
+        sink.close()
+        assert path.read_bytes() == b""
+
+
+class TestLimit:
+    def test_1_mib_waits_and_not_a_line_more(self, pipe: tuple[int, int]) -> None:
+        _, writer = pipe
+        sink = LogWriter(None, writer)
+        for _ in range(3000):
+            sink.write(LINE, 0.0)
+        assert sink.lost == 3000 - 1024 * 1024 // len(LINE)
+        sink.close()
+
+    def test_other_limits_are_kept_to_the_byte(self, pipe: tuple[int, int]) -> None:
+        _, writer = pipe
+        sink = LogWriter(None, writer, limit=2 * len(LINE) + 4)
+        for line in (LINE, LINE, b"12345\n", b"123\n", b"\n"):
+            sink.write(line, 0.0)
+        assert sink.lost == 2
+        sink.close()
+
+    @pytest.mark.parametrize("size", [100, 1000, 8000])
+    def test_its_memory_has_the_bound_that_the_plan_counts(
+        self, pipe: tuple[int, int], size: int
+    ) -> None:
+        reader, writer = pipe
+        line = b"x" * (size - 1) + b"\n"
+        tracemalloc.start()
+        sink = LogWriter(None, writer)
+        for number in range(4 * MAX_PENDING // size):
+            sink.write(line, float(number))
+            sink.flush(float(number))
+            if number % 3 == 0:  # slower than the lines come
+                os.read(reader, size)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert sink.lost > 0
+        assert MAX_PENDING < peak < LOG_SIZE
+        sink.close()
+
+    def test_a_thread_that_is_blocked_is_in_the_bound(
+        self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader, writer = pipe
+        monkeypatch.setattr("evloop.observe.outlet._open_again", lambda *_: None)
+        tracemalloc.start()
+        sink = LogWriter(None, writer)
+        for number in range(3 * MAX_PENDING // len(LINE)):
+            sink.write(LINE, float(number))
+            sink.flush(float(number))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert sink.lost > 0
+        assert peak < LOG_SIZE
+        taken = bytearray()
+
+        def is_done() -> bool:
+            sink.drain(0.0)
+            taken.extend(read_all(reader))
+            return taken.endswith(b"lost\n")
+
+        eventually(is_done, "all that was kept")
+        assert taken.count(LINE) + int(taken.split()[-4]) == 3 * MAX_PENDING // len(LINE)
+        sink.close()
+
+
+class Loop:
+    """Calls back when it is told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[float, Callable[[float], None]]] = []
+
+    def call_at(self, when: float, callback: Callable[[float], None]) -> None:
+        self.calls.append((when, callback))
+
+    def turn(self, now: float) -> None:
+        due = [callback for when, callback in self.calls if when <= now]
+        self.calls = [call for call in self.calls if call[0] > now]
+        for callback in due:
+            callback(now)
+
+    @property
+    def times(self) -> list[float]:
+        return [when for when, _ in self.calls]
+
+
+class TestCallAt:
+    @pytest.fixture
+    def loop(self) -> Loop:
+        return Loop()
+
+    def test_lines_are_written_when_they_are_due(self, path: Path, loop: Loop) -> None:
+        sink = LogWriter(str(path), call_at=loop.call_at)
+        sink.write(b"one\n", 10.0)
+        sink.write(b"two\n", 10.5)
+        assert loop.times == [10.0 + FILE_DELAY]
+        assert sink.wait(10.5) == -1.0
+        loop.turn(10.0 + FILE_DELAY)
+        assert path.read_bytes() == b"one\ntwo\n"
+        assert loop.times == []
+        sink.close()
+
+    def test_a_call_that_comes_early_is_repeated(self, path: Path, loop: Loop) -> None:
+        sink = LogWriter(str(path), call_at=loop.call_at)
+        sink.write(b"one\n", 10.0)
+        _, callback = loop.calls.pop()
+        callback(10.9)
+        assert path.read_bytes() == b""
+        loop.turn(11.0)
+        assert path.read_bytes() == b"one\n"
+        sink.close()
+
+    def test_many_lines_do_not_wait_for_the_call(self, path: Path, loop: Loop) -> None:
+        sink = LogWriter(str(path), call_at=loop.call_at)
+        count = PIECE_SIZE // len(LINE) + 1
+        for _ in range(count):
+            sink.write(LINE, 10.0)
+        assert path.stat().st_size == count * len(LINE)
+        sink.write(LINE, 10.5)
+        loop.turn(11.0)  # the call of the first line
+        assert len(loop.calls) == 1
+        loop.turn(11.5)
+        assert path.stat().st_size == (count + 1) * len(LINE)
+        assert loop.calls == []
+        sink.close()
+
+    def test_a_slow_reader_is_tried_again_by_one_call_at_a_time(
+        self, pipe: tuple[int, int], loop: Loop
+    ) -> None:
+        reader, writer = pipe
+        sink = LogWriter(None, writer, call_at=loop.call_at)
+        for _ in range(2000):
+            sink.write(LINE, 10.0)
+        assert sink.lost > 0
+        assert len(loop.calls) == 1
+        received, now = b"", 10.0
+        while loop.calls:
+            assert len(loop.calls) == 1
+            now = loop.times[0]
+            loop.turn(now)
+            received += read_all(reader)
+        assert received.count(LINE) + int(received.split()[-4]) == 2000
+        sink.close()
+
+    def test_what_waited_before_is_taken_over(self, path: Path, loop: Loop) -> None:
+        sink = LogWriter(str(path))
+        sink.write(b"one\n", 10.0)
+        sink.attach(loop.call_at)
+        loop.turn(11.0)
+        assert path.read_bytes() == b"one\n"
+        sink.close()
+        assert loop.calls == []
+
+
+def test_lines_on_a_pipe_are_not_cut(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, writer = pipe
+    pieces: list[bytes] = []
+
+    def write(fd: int, data: bytes) -> int:
+        pieces.append(data)
+        return len(data)
+
+    monkeypatch.setattr(os, "write", write)
+    sink = LogWriter(None, writer)
+    for _ in range(9):
+        sink.write(LINE, 0.0)
+    sink.close()
+    assert pieces == [LINE * 4, LINE * 4, LINE]  # PIPE_BUF is 4096 on Linux

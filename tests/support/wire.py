@@ -24,7 +24,7 @@ from evloop.net.pool import ConnectionPool, PoolLimits
 from evloop.net.protocol import Protocol
 from evloop.net.reactor import Reactor
 from evloop.net.transport import accept, listening_socket
-from evloop.observe.metrics import ExchangeLog, Observer
+from evloop.observe.metrics import ExchangeLog, Metrics
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 from tests.support.bench import WALL, later_ns, stopped_clock
@@ -230,7 +230,7 @@ class Wire:
         site_settings = SiteSettings(sendfile=sendfile)
         clock = stopped_clock(WALL)
         self.site = Site(self.cache, self.reader, clock, site_settings, self.prepared)
-        self.observer = Observer(log)
+        self.observer = Metrics(log)
         self.context = Context(self.site, self.observer, self.head_cache, limits or Limits())
         self.pool = ConnectionPool(
             self.reactor,
