@@ -4,13 +4,15 @@ import argparse
 import logging
 import os
 import resource
+import select
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from evloop import __version__
+from evloop.process.allocator import fix_thresholds
 from evloop.process.environment import ServerError
-from evloop.process.privileges import drop_privileges, harden, is_root
+from evloop.process.privileges import harden, is_root
 from evloop.process.server import Server
 from evloop.settings.config import (
     OPTIONS,
@@ -20,6 +22,7 @@ from evloop.settings.config import (
     option_name,
     read_config,
 )
+from evloop.settings.printable import printable
 from evloop.settings.units import format_size
 
 EXIT_OK = 0
@@ -93,34 +96,42 @@ def _serve(config: Config) -> int:
     server = Server(config)
     server.open()
     harden()
-    if config.user or config.group:
-        drop_privileges(config.user, config.group)
-    elif is_root():
-        _log.warning("running as root; --user gives that up after binding")
+    fix_thresholds()
     with server.signals():
-        _greet(_greeting(server))
+        if is_root():
+            _log.warning("running as root; --user gives that up after binding")
+        tell(_greeting(server))
         server.run()
     return EXIT_OK
 
 
-def _greet(text: str) -> None:
-    """Print *text*; a standard output that takes nothing is no reason not to serve."""
+def tell(text: str) -> None:
+    """Print *text*, unless that would take waiting: a reader that sleeps is no reason not to serve.
+
+    Bytes go straight to the descriptor, so that Python has none left to complain of at the end.
+    """
+    if sys.stdout is None:  # the descriptor was closed when the process began
+        return
+    data = text.encode(sys.stdout.encoding, "backslashreplace") + b"\n"
+    ready = select.poll()
+    ready.register(1, select.POLLOUT)
     try:
-        print(text, flush=True)
+        while data and ready.poll(0):
+            # What polls as writable takes so much without blocking (pipe(7)).
+            data = data[os.write(1, data[: select.PIPE_BUF]) :]
     except OSError as error:
         _log.warning("the standard output takes nothing: %s", error.strerror)
-        sys.stdout = open(os.devnull, "w")  # or Python tries again at its end, and complains
 
 
 def _greeting(server: Server) -> str:
     config, plan = server.config, server.memory
+    terms = ", ".join(f"{term.name} {format_size(term.size)}" for term in plan.terms)
     lines = [
-        f"evloop {__version__} serves {os.path.realpath(config.root)}",
+        f"evloop {__version__} serves {printable(os.path.realpath(os.fsdecode(config.root)))}",
         f"  open      {'  '.join(server.urls)}",
         f"  strategy  {config.strategy}",
-        f"  memory    at most {format_size(plan.ceiling)}: {format_size(plan.base)} at the start,"
-        f" {format_size(plan.memory_budget)} preloaded,"
-        f" {plan.connections} connections x {format_size(plan.connection_size)}",
+        f"  memory    at most {format_size(plan.ceiling)}: {terms};"
+        f" {plan.connections} connections at once",
     ]
     return "\n".join(lines)
 

@@ -62,7 +62,7 @@ def test_the_greeting_tells_all_that_one_needs(root: Path) -> None:
     assert greeting.startswith(f"evloop {__version__} serves {root}\n")
     assert f"\n  open      http://{host}:{port}/\n" in greeting
     assert "\n  strategy  preload up to 1 MiB within 64 MiB, stream larger in 16 KiB" in greeting
-    assert re.search(r"\n  memory    at most \d.* connections x ", greeting)
+    assert re.search(r"\n  memory    at most \d.* connections at once\n", greeting)
     warnings = (
         b"evloop: running as root; --user gives that up after binding\n" if is_root() else b""
     )

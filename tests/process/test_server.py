@@ -223,7 +223,7 @@ class TestEnding:
         server = Server(config(root))
         thread = threading.Thread(target=server.run)
         thread.start()
-        eventually(lambda: server.phase is Phase.OPEN, "the server to open")
+        eventually(lambda: server.phase is Phase.RUNNING, "the server to run")
         server.finish()
         thread.join(20)
         assert server.phase is Phase.CLOSED
@@ -285,6 +285,7 @@ class TestEnding:
             client = call(server, receive_buffer=64 * 1024)
             client.send(request("/large.bin"))
             client.receive_head()
+            server.stop()
         with pytest.raises(ConnectionResetError):
             client.receive_bytes(len(LARGE))
         client.socket.close()
