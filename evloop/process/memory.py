@@ -55,6 +55,8 @@ class MemoryPlan(NamedTuple):
     start: int
     """The process before it serves."""
     refill_buffer: int
+    receive_buffer: int
+    """What one turn reads of a request head before it is joined to what is there."""
     memory_budget: int
     connections: int
     """So many may be open at once."""
@@ -79,6 +81,7 @@ class MemoryPlan(NamedTuple):
         return (
             Term("process at the start", self.start),
             Term("refill buffer", self.refill_buffer),
+            Term("receive buffer", self.receive_buffer),
             *replaced,
             Term("allocator slack", live * _SLACK_NUMERATOR // _SLACK_DENOMINATOR),
         )
@@ -113,8 +116,15 @@ def plan_memory(
     nobody asked to keep to, is never refused: then the least is planned.
     """
     most = min(config.max_connections or connections, connections)
-    heavy_size = CONNECTION_SIZE + config.max_head_size
-    wanted = MemoryPlan(start_size, config.chunk_size, config.memory_budget, most, most, heavy_size)
+    wanted = MemoryPlan(
+        start=start_size,
+        refill_buffer=config.chunk_size,
+        receive_buffer=config.max_head_size,
+        memory_budget=config.memory_budget,
+        connections=most,
+        heavy_connections=most,
+        heavy_size=CONNECTION_SIZE + config.max_head_size,
+    )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.
     limit = config.memory_limit or (cgroup_limit // 2 if cgroup_limit else 0)
     if not limit or wanted.ceiling <= limit:

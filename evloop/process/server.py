@@ -158,7 +158,7 @@ class Server:
         try:
             yield self
             self.finish(timeout)
-            thread.join(self._patience)
+            thread.join(min(self._patience, threading.TIMEOUT_MAX))
         finally:
             self.stop()
             thread.join()

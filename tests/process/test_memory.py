@@ -48,6 +48,7 @@ class TestTerms:
         expected = {
             "process at the start": START,
             "refill buffer": 16 * MIB,
+            "receive buffer": 16 * KIB,
             "head cache": MEMO_SIZE,
             "routes": ROUTES_SIZE,
             "digests": DIGESTS_SIZE,
@@ -55,7 +56,7 @@ class TestTerms:
             "preloaded files": 64 * MIB,
             "connections": 1000 * HEAVY_SIZE,
         }
-        replaced = sum(expected.values()) - START - 16 * MIB
+        replaced = sum(expected.values()) - START - 16 * MIB - 16 * KIB
         assert terms(plan) == {**expected, "allocator slack": replaced // 2}
         assert plan.ceiling == sum(terms(plan).values())
 
@@ -65,6 +66,7 @@ class TestTerms:
             ({"chunk_size": 16 * MIB}, "refill buffer", 16 * MIB - 32 * KIB),
             ({"memory_budget": 65 * MIB}, "preloaded files", MIB),
             ({"max_head_size": MIB}, "connections", 100 * (MIB - 16 * KIB)),
+            ({"max_head_size": MIB}, "receive buffer", MIB - 16 * KIB),
             ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
         ],
     )
