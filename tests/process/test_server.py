@@ -20,7 +20,7 @@ from evloop.process.environment import ServerError, connection_limit
 from evloop.process.server import Phase
 from tests.support.bench import write
 from tests.support.client import Client, request
-from tests.support.deadline import eventually
+from tests.support.deadline import PATIENCE, eventually
 from tests.support.descriptors import no_leaks
 from tests.support.serving import call, serving
 
@@ -311,16 +311,27 @@ class TestInThread:
         eventually(lambda: server.phase is Phase.FINISHING, "the end to begin")
         bodies.append(client.receive_bytes(len(LARGE)))
 
-    @pytest.mark.parametrize(("timeout", "setting"), [(0.0, "30s"), (None, "0s")])
+    @pytest.mark.parametrize(("timeout", "setting"), [(0.0, "24h"), (None, "0s")])
     def test_its_patience_has_an_end(self, root: Path, timeout: float | None, setting: str) -> None:
         server = Server(config(root, shutdown_timeout=setting))
-        with server.in_thread(timeout):
-            client = call(server, receive_buffer=64 * 1024)
-            client.send(request("/large.bin"))
-            client.receive_head()
+        clients: list[Client] = []
+
+        def serve() -> None:
+            with server.in_thread(timeout):
+                clients.append(call(server, receive_buffer=64 * 1024))
+                clients[0].send(request("/large.bin"))
+                clients[0].receive_head()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        thread.join(PATIENCE)
+        is_over = not thread.is_alive()
+        server.stop()
+        thread.join()
+        assert is_over
         with pytest.raises(ConnectionResetError):
-            client.receive_bytes(len(LARGE))
-        client.socket.close()
+            clients[0].receive_bytes(len(LARGE))
+        clients[0].socket.close()
 
     def test_an_exception_ends_downloads_at_once(self, root: Path) -> None:
         server = Server(config(root))
