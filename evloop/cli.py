@@ -10,8 +10,9 @@ from typing import NoReturn
 
 from evloop import __version__
 from evloop.observe import messages
+from evloop.process.allocator import fix_thresholds
 from evloop.process.environment import ServerError
-from evloop.process.privileges import drop_privileges, harden, is_root
+from evloop.process.privileges import harden, is_root
 from evloop.process.server import Server
 from evloop.settings.config import (
     OPTIONS,
@@ -21,6 +22,7 @@ from evloop.settings.config import (
     option_name,
     read_config,
 )
+from evloop.settings.printable import printable
 from evloop.settings.units import format_size
 
 EXIT_OK = 0
@@ -94,11 +96,10 @@ def _serve(config: Config) -> int:
     server = Server(config)
     server.open()
     harden()
-    if config.user or config.group:
-        drop_privileges(config.user, config.group)
-    elif is_root():
-        _log.warning("running as root; --user gives that up after binding")
+    fix_thresholds()
     with server.signals():
+        if is_root():
+            _log.warning("running as root; --user gives that up after binding")
         messages.say(_greeting(server))
         server.run()
     return EXIT_OK
@@ -106,13 +107,13 @@ def _serve(config: Config) -> int:
 
 def _greeting(server: Server) -> str:
     config, plan = server.config, server.memory
+    terms = ", ".join(f"{term.name} {format_size(term.size)}" for term in plan.terms)
     lines = [
-        f"evloop {__version__} serves {os.path.realpath(config.root)}",
+        f"evloop {__version__} serves {printable(os.path.realpath(os.fsdecode(config.root)))}",
         f"  open      {'  '.join(server.urls)}",
         f"  strategy  {config.strategy}",
-        f"  memory    at most {format_size(plan.ceiling)}: {format_size(plan.base)} at the start,"
-        f" {format_size(plan.memory_budget)} preloaded,"
-        f" {plan.connections} connections x {format_size(plan.connection_size)}",
+        f"  memory    at most {format_size(plan.ceiling)}: {terms};"
+        f" {plan.connections} connections at once",
     ]
     return "\n".join(lines)
 

@@ -23,6 +23,10 @@ class Body(Protocol):
     def done(self) -> bool:
         """Whether all was paid for."""
 
+    @property
+    def is_heavy(self) -> bool:
+        """Whether it keeps more than a descriptor and an offset while it is sent."""
+
     def peek(self) -> "Buffer | Window | float":
         """Return the next bytes, at least one, or the seconds to wait before asking again.
 

@@ -29,6 +29,10 @@ class ChunkedBody:
     def remaining(self) -> None:
         return None
 
+    @property
+    def is_heavy(self) -> bool:
+        return True
+
     def peek(self) -> Buffer | Window | float:
         if not self._text and not self._left:
             waiting = self._begin_chunk()

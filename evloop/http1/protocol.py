@@ -79,6 +79,15 @@ class Http1Protocol:
         return self._context.limits.max_head_size + 1 - len(self._received)
 
     @property
+    def is_heavy(self) -> bool:
+        if self._received or self._whole is not None:
+            return True
+        wait, body = self._wait, self._body
+        return (wait is not None and wait.request is not None) or (
+            body is not None and body.is_heavy
+        )
+
+    @property
     def buffered(self) -> int:
         """Bytes that this connection alone holds: unanswered requests, unsent heads."""
         waiting = self._wait.head if self._wait is not None else b""

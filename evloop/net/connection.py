@@ -12,7 +12,6 @@ from evloop.net.timers import Slot
 from evloop.net.transport import PEER_GONE, close_quietly, reset_on_close
 
 _OPEN, _LINGER, _RESET = Closing.OPEN, Closing.LINGER, Closing.RESET
-_IDLE = Retention.IDLE
 
 BURST_SENDS = 8
 """Sends in one turn, at most: a client that pipelines leaves the others their share."""
@@ -120,7 +119,8 @@ class Connection(Member):
             pool.reactor.remove(fd)
         finally:
             close_quietly(sock)
-            pool.released(self.protocol.peer, was_busy=self._settled.retention is not _IDLE)
+            pool.heavy.discard(self)
+            pool.released(self.protocol.peer)
 
     # Bytes
 
@@ -195,8 +195,8 @@ class Connection(Member):
         if state.interest != settled.interest:
             self._pool.reactor.modify(self._socket.fileno(), state.interest)
         self._watch(now)
-        if (state.retention is _IDLE) is not (settled.retention is _IDLE):
-            self._account(now)
+        if not self._pool.weigh(self, now):
+            self._do(self.protocol.refuse, now)
 
     def _watch(self, now: float) -> None:
         state = self.protocol.state
@@ -207,13 +207,6 @@ class Connection(Member):
         timers.watch(self, now)
         if state.interest == NOTHING:
             self.protocol.on_wake(self.wake)
-
-    def _account(self, now: float) -> None:
-        """Tell the pool what this connection has come to; end it if there is no room for it."""
-        if self._settled.retention is _IDLE:
-            self._pool.turned_idle()
-        elif not self._pool.turned_busy(self, now):
-            self._do(self.protocol.refuse, now)
 
     def _end(self, closing: Closing, now: float) -> None:
         if closing is _LINGER:

@@ -46,6 +46,10 @@ class Lingering:
     def room(self) -> int:
         return _PIECE_SIZE
 
+    @property
+    def is_heavy(self) -> bool:
+        return False
+
     def receive_data(self, data: bytes, now: float) -> None:
         self._left -= len(data)
         if self._left < 0:

@@ -116,7 +116,7 @@ class Listener:
             connection = Connection(accepted, protocol, pool)
         except BaseException:
             accepted.close()
-            pool.released(address, was_busy=False)
+            pool.released(address)
             raise
         if not admitted:
             connection.refuse(now)

@@ -30,17 +30,15 @@ takes 30 to 60 microseconds."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolLimits:
-    """Numbers of connections, bytes and seconds; 0: no limit.
+    """Numbers of connections, and seconds; 0: no limit.
 
-    `per_address` is on connections from one IPv4 address or IPv6 /64 network. `memory` is what
-    all connections may take: `idle_size` each, and `busy_size` each that has a request.
+    `per_address` is on connections from one IPv4 address or IPv6 /64 network, `heavy` on those
+    that keep more than a light one does from one turn of the loop to another.
     """
 
     connections: int
     per_address: int = 0
-    memory: int = 0
-    idle_size: int = 0
-    busy_size: int = 0
+    heavy: int = 0
     linger_timeout: float = 2.0
     """How long a connection that the server closed first waits for the client's close."""
 
@@ -73,10 +71,10 @@ class ConnectionPool:
         "_next_survey",
         "_victims",
         "_woken",
-        "busy",
         "count",
         "evicted",
         "failures",
+        "heavy",
         "limits",
         "on_room",
         "reactor",
@@ -87,7 +85,7 @@ class ConnectionPool:
         self.reactor = reactor
         self.limits = limits
         self.count = 0
-        self.busy = 0
+        self.heavy: set[Member] = set()
         self.refused = 0
         self.evicted = 0
         self.on_room: Callable[[], None] = lambda: None
@@ -113,8 +111,7 @@ class ConnectionPool:
     @property
     def is_full(self) -> bool:
         """Whether no more connections may be accepted."""
-        limits = self.limits
-        return self.count >= limits.connections or self._is_short_of(limits.busy_size)
+        return self.count >= self.limits.connections
 
     def is_overrun(self, address: str) -> bool:
         """Whether *address* has so many refusals under way that the next one gets no answer.
@@ -140,11 +137,10 @@ class ConnectionPool:
             return False
         return True
 
-    def released(self, address: str, *, was_busy: bool) -> None:
+    def released(self, address: str) -> None:
         """Count the end of a connection from *address*."""
         was_full = self.is_full
         self.count -= 1
-        self.busy -= was_busy
         if self.limits.per_address:
             network = _network(address)
             held = self._from.pop(network) - 1
@@ -169,49 +165,46 @@ class ConnectionPool:
 
     # Room
 
-    def turned_busy(self, member: Member, now: float) -> bool:
-        """Count *member*, which has a request now; return False when there is no room for it.
+    def weigh(self, member: Member, now: float) -> bool:
+        """Note whether *member* is heavy now; return False when there is no room for it.
 
-        Idle connections are closed first. Counted are those that are busy from one turn of the
-        loop to another: what a request takes that is answered at once is gone by then.
+        The oldest partial request is given up for it first. Weighed is what lasts from one turn
+        of the loop to another: what a request takes that is answered at once is gone by then.
         """
-        self.busy += 1
-        while self._is_short_of(0):
-            if not self.make_room(now, member):
+        heavy = self.heavy
+        if not member.protocol.is_heavy:
+            heavy.discard(member)
+            return True
+        if member not in heavy:
+            limit = self.limits.heavy
+            if limit and len(heavy) >= limit and not self.make_room(now, member, heavy=True):
                 return False
+            heavy.add(member)
         return True
 
-    def turned_idle(self) -> None:
-        """Count a connection whose requests are answered."""
-        was_full = self.is_full
-        self.busy -= 1
-        if was_full and not self.is_full:
-            self.on_room()
-
-    def make_room(self, now: float, asking: Member | None = None) -> bool:
+    def make_room(self, now: float, asking: Member | None = None, *, heavy: bool = False) -> bool:
         """Close the connection that is idle the longest, or else the oldest partial request.
 
-        *asking* is spared. Return False when there is no other, or when a survey within the last
-        SURVEY_INTERVAL found none.
+        *asking* is spared; with *heavy* only a heavy one will do. Return False when there is no
+        other, or when a survey within the last SURVEY_INTERVAL found none.
         """
-        if self._evict_next(now, asking):
+        if self._evict_next(now, asking, heavy=heavy):
             return True
         if now < self._next_survey:
             return False
         self._next_survey = now + SURVEY_INTERVAL
         self._victims = self._survey()
-        return self._evict_next(now, asking)
+        return self._evict_next(now, asking, heavy=heavy)
 
-    def _is_short_of(self, size: int) -> bool:
-        limits = self.limits
-        if not limits.memory:
-            return False
-        held = self.count * limits.idle_size + self.busy * (limits.busy_size - limits.idle_size)
-        return held + size > limits.memory
-
-    def _evict_next(self, now: float, asking: Member | None) -> bool:
-        while self._victims:
-            _, since, member = self._victims.pop()
+    def _evict_next(self, now: float, asking: Member | None, *, heavy: bool) -> bool:
+        victims = self._victims
+        place = len(victims)
+        while place:
+            place -= 1
+            _, since, member = victims[place]
+            if heavy and member not in self.heavy:
+                continue  # it may still be of use to another
+            del victims[place]
             # It may have asked for something, or have gone, since the survey.
             protocol = member.protocol
             is_same = protocol.since == since and protocol.state.retention is not Retention.BUSY

@@ -6,7 +6,7 @@ the protocol waits for and how the connection is to end:
 
     in :  receive_data  receive_eof  sent  expire  resume  lost  source_lost
           refuse  finish  shut_down  fail
-    out:  outgoing()    state        deadline       room
+    out:  outgoing()    state   deadline   room   is_heavy
 
 A protocol imports nothing of sockets, so its tests are made of literals.
 """
@@ -98,6 +98,10 @@ class Protocol(typing.Protocol):
     @property
     def deadline(self) -> float:
         """When expire() is due, on the reactor's clock."""
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether more is kept than a light connection has: part of a request, say."""
 
     @property
     def room(self) -> int:

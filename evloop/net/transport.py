@@ -22,10 +22,13 @@ _NOTSENT_LOWAT = {"linux": 25, "darwin": 0x201}.get(sys.platform)
 _INHERITS = sys.platform == "linux"
 
 
-def listening_socket(host: str, port: int, backlog: int, send_queue: int) -> SocketType:
+def listening_socket(
+    host: str, port: int, backlog: int, send_queue: int, scope_id: int = 0
+) -> SocketType:
     """Return a non-blocking socket that listens on *host* and *port*.
 
-    *send_queue*: unsent bytes that the kernel may hold for each connection.
+    *send_queue*: unsent bytes that the kernel may hold for each connection; *scope_id*: the
+    interface of a link-local IPv6 address.
 
     Raises OSError when the address can't be had.
     """
@@ -36,7 +39,7 @@ def listening_socket(host: str, port: int, backlog: int, send_queue: int) -> Soc
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         _set_options(listener, send_queue)
-        listener.bind((host, port))
+        listener.bind((host, port, 0, scope_id) if scope_id else (host, port))
         listener.listen(backlog)
         listener.setblocking(False)
     except BaseException:

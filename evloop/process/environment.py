@@ -1,5 +1,6 @@
 """What a server needs of its environment: a directory, a log, addresses, descriptors."""
 
+import contextlib
 import errno
 import os
 import resource
@@ -9,7 +10,9 @@ from evloop.files.root import Root
 from evloop.net.listener import BACKLOG
 from evloop.net.transport import listening_socket
 from evloop.observe.logwriter import LogWriter
+from evloop.process.privileges import Identity
 from evloop.settings.config import Config
+from evloop.settings.printable import printable
 
 # Descriptors that are neither connections nor their files: the standard streams, the log,
 # the poller, the listeners, a look-up under way.
@@ -38,23 +41,59 @@ def connection_limit(wanted: int = 0) -> int:
 
 def open_root(config: Config) -> Root:
     """Open the directory that is served, or raise ServerError."""
+    path = os.fsdecode(config.root)
     try:
-        return Root(config.root, config.symlinks)
+        return Root(path, config.symlinks)
     except OSError as error:
-        raise ServerError(f"ROOT {config.root}: {error.strerror}") from error
+        raise ServerError(f"ROOT {printable(path)}: {error.strerror}") from error
+
+
+def log_path(config: Config) -> str | None:
+    """Return where responses are logged: a path, `-` for the standard output, None for nowhere."""
+    where = config.access_log
+    if where == "auto":
+        where = "-" if os.isatty(1) else "off"
+    return None if where == "off" else where
+
+
+def hand_over_log(config: Config, identity: Identity) -> None:
+    """Create the log for the user who is going to open it, if it does not exist.
+
+    The user may not be allowed to create files there, but can open this one, now and again when
+    it is reopened. Raises ServerError.
+    """
+    path = log_path(config)
+    if path is None or path == "-":
+        return
+    # O_EXCL follows no link: else whoever may write there could have any file made, or owned.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags, 0o640)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise _log_trouble(path, error) from error
+    try:
+        os.fchown(fd, -1 if identity.uid is None else identity.uid, identity.gid)
+    except OSError as error:
+        raise _log_trouble(path, error) from error
+    finally:
+        os.close(fd)
 
 
 def open_log(config: Config) -> LogWriter | None:
     """Open the access log, None when there is to be none; or raise ServerError."""
-    where = config.access_log
-    if where == "auto":
-        where = "-" if os.isatty(1) else "off"
-    if where == "off":
+    path = log_path(config)
+    if path is None:
         return None
     try:
-        return LogWriter(None if where == "-" else where)
+        return LogWriter(None if path == "-" else path)
     except OSError as error:
-        raise ServerError(f"--access-log {where}: {error.strerror}") from error
+        raise _log_trouble(path, error) from error
+
+
+def _log_trouble(path: str, error: OSError) -> ServerError:
+    return ServerError(f"--access-log {printable(path)}: {error.strerror}")
 
 
 def listen(config: Config) -> list[socket.SocketType]:
@@ -74,34 +113,48 @@ def _is_in_use(error: ServerError) -> bool:
 
 
 def _listen_once(config: Config) -> list[socket.SocketType]:
-    sockets: list[socket.SocketType] = []
     port = config.port
-    try:
+    with contextlib.ExitStack() as opened:
+        sockets: list[socket.SocketType] = []
         for host in config.host:
-            address = _resolve(host)
             try:
-                sock = listening_socket(address, port, BACKLOG, config.send_queue)
+                sock = _bind(*_resolve(host), port, config.send_queue)
             except OSError as error:
                 if error.errno in _NO_SUCH_FAMILY and config.host == Config().host and sockets:
                     continue  # a machine without IPv6 still has a loopback
                 raise ServerError(_listen_trouble(host, port, error)) from error
+            opened.callback(sock.close)
             sockets.append(sock)
             port = sock.getsockname()[1]
-    except ServerError:
-        for sock in sockets:
-            sock.close()
-        raise
+        opened.pop_all()
     return sockets
 
 
-def _resolve(host: str) -> str:
+def _bind(address: str, scope_id: int, port: int, send_queue: int) -> socket.SocketType:
+    if scope_id:
+        return listening_socket(address, port, BACKLOG, send_queue, scope_id)
+    return listening_socket(address, port, BACKLOG, send_queue)
+
+
+def _resolve(host: str) -> tuple[str, int]:
+    """Return the first address of *host* and its scope id, 0 for an address that has none."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise ServerError(f"--host {host}: {error.strerror}") from error
     except UnicodeError as error:  # a label of a name that is too long, or empty
         raise ServerError(f"--host {host}: this is no name of a host") from error
-    return str(found[0][4][0])
+    # IPv4: address, port. IPv6: address, port, flow, scope (fe80::1%eth0 is on eth0 alone).
+    address, _, *others = found[0][4]
+    return str(address), int(others[1]) if others else 0
+
+
+def shown_address(sock: socket.SocketType) -> tuple[str, int]:
+    """Return the host and port that *sock* listens on, with its zone if it has one."""
+    host, port, *others = sock.getsockname()
+    if others and others[1]:
+        host = f"{host}%{socket.if_indextoname(others[1])}"
+    return host, port
 
 
 def _listen_trouble(host: str, port: int, error: OSError) -> str:

@@ -1,116 +1,178 @@
 """The ceiling on the process's memory, which follows from the settings.
 
-    base + preloaded bytes + connections x what one may hold at the worst
-
-Each term has a limit of its own, so the sum is a bound by construction. To stay beneath a
-given limit the preload budget shrinks first, then the number of connections.
+It is a sum of named terms (MemoryPlan.terms). Each has a limit of its own in the code, so the
+sum is a bound by construction. To stay beneath a given limit the preload budget shrinks first,
+then the number of connections.
 """
 
 import os
+import resource
+import sys
 from typing import NamedTuple
 
 from evloop.files.cache import DIGESTS_SIZE
-from evloop.http1.headcache import MAX_BYTES as MEMO_SIZE
-from evloop.observe.logwriter import MAX_PENDING as LOG_SIZE
+from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
+from evloop.net.pool import ADDRESSES_SIZE
+from evloop.observe.logwriter import LOG_SIZE
+from evloop.observe.messages import MESSAGES_SIZE
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.units import format_size
 from evloop.site.routes import ROUTES_SIZE
 
 CONNECTION_SIZE = 7 * 1024
 """Bytes of one connection at the worst, its share of all tables included, rounded up: a stalled
-download of sixteen parts, while a plain one takes less than 1 KiB. Its buffer of requests comes
-on top."""
+download of sixteen parts. Its buffer of requests comes on top. Measured by
+tests/integration/test_exhaustion.py."""
+LIGHT_SIZE = 1024
+"""Bytes of a connection that is idle, or sends one file or one range of it, and keeps no byte of
+a request: 400 to 600, measured (docs/memory.md), and its share of all tables."""
 
-_UNLIMITED = 1 << 60  # cgroup v1 says so with a number near 2^63
+# glibc keeps freed blocks between live ones. While 40,000 files of 1 byte to 1 MiB replaced
+# each other, one in five kept for longer, it took 20 MiB more than a full budget of 64 MiB,
+# 8 more than 16 and 5.5 more than 8 (measured; 16, 5 and 5 with process/allocator.py). Half of
+# all that is live is more than each of these, since 6 MiB are always counted as live.
+_SLACK_NUMERATOR, _SLACK_DENOMINATOR = 1, 2
+
+# Of the room for connections, when it is short: heavy ones get three quarters of it. The last
+# quarter has place for about six light ones for each heavy one (16 KiB heads).
+_HEAVY_NUMERATOR, _HEAVY_DENOMINATOR = 3, 4
 _LEAST_CONNECTIONS = 8
+# What an implied limit leaves at least: a browser opens six connections to a site.
+_LEAST_LIGHT_CONNECTIONS = 64
+
+
+class Term(NamedTuple):
+    """A part of the ceiling, in bytes."""
+
+    name: str
+    size: int
 
 
 class MemoryPlan(NamedTuple):
-    """What the process may come to take, in bytes, and the two settings that see to it."""
+    """What the process may come to take, in bytes, and the settings that see to it."""
 
-    base: int
-    """At the start, plus what is remembered of requests and the log lines that may wait."""
+    start: int
+    """The process before it serves."""
+    refill_buffer: int
+    receive_buffer: int
+    """What one turn reads of a request head before it is joined to what is there."""
     memory_budget: int
     connections: int
-    connection_size: int
-    """What one connection may hold at the worst."""
+    """So many may be open at once."""
+    heavy_connections: int
+    """So many of them may hold more than LIGHT_SIZE at once: a part of a request head, requests
+    that wait for their turn, or a body of several parts."""
+    heavy_size: int
+    """What one of these may hold at the worst."""
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The parts of the ceiling."""
+        replaced = (
+            Term("head cache", HEAD_CACHE_SIZE),
+            Term("routes", ROUTES_SIZE),
+            Term("digests", DIGESTS_SIZE),
+            Term("addresses", ADDRESSES_SIZE),
+            Term("log", LOG_SIZE),
+            Term("messages", MESSAGES_SIZE),
+            Term("preloaded files", self.memory_budget),
+            Term("connections", self.connections_size),
+        )
+        live = sum(term.size for term in replaced)
+        return (
+            Term("process at the start", self.start),
+            Term("refill buffer", self.refill_buffer),
+            Term("receive buffer", self.receive_buffer),
+            *replaced,
+            Term("allocator slack", live * _SLACK_NUMERATOR // _SLACK_DENOMINATOR),
+        )
 
     @property
     def ceiling(self) -> int:
-        """The sum."""
-        return self.base + self.memory_budget + self.connections * self.connection_size
+        """The sum of the terms."""
+        return sum(term.size for term in self.terms)
+
+    @property
+    def connections_size(self) -> int:
+        """What all connections may hold at the worst."""
+        light = self.connections - self.heavy_connections
+        return light * LIGHT_SIZE + self.heavy_connections * self.heavy_size
 
 
 def plan_memory(
-    config: Config, start_size: int, connections: int, cgroup_limit: int | None
+    config: Config,
+    start_size: int,
+    connections: int,
+    cgroup_limit: int | None,
 ) -> MemoryPlan:
     """Return the plan that keeps to the limit, if there is one.
 
     *start_size*: bytes of the process at its start; *connections*: as many as descriptors
     allow; *cgroup_limit*: bytes, None without one.
 
-    Raises ConfigError when the limit leaves no room to serve.
+    Raises ConfigError when `memory_limit` leaves no room to serve. A cgroup's limit, which
+    nobody asked to keep to, is never refused: then the least is planned.
     """
+    most = min(config.max_connections or connections, connections)
     wanted = MemoryPlan(
-        start_size + MEMO_SIZE + ROUTES_SIZE + DIGESTS_SIZE + LOG_SIZE,
-        config.memory_budget,
-        min(config.max_connections or connections, connections),
-        CONNECTION_SIZE + config.max_head_size,
+        start=start_size,
+        refill_buffer=config.chunk_size,
+        receive_buffer=config.max_head_size,
+        memory_budget=config.memory_budget,
+        connections=most,
+        heavy_connections=most,
+        heavy_size=CONNECTION_SIZE + config.max_head_size,
     )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.
     limit = config.memory_limit or (cgroup_limit // 2 if cgroup_limit else 0)
     if not limit or wanted.ceiling <= limit:
         return wanted
-    room = limit - wanted.base
-    least = _LEAST_CONNECTIONS * wanted.connection_size
-    if room < least:
-        needed = f"at least {format_size(wanted.base + least)} is wanted"
+    least = _least(wanted, implied=not config.memory_limit)
+    if least.ceiling <= limit:
+        return _fit(wanted, least, limit)
+    if config.memory_limit:
+        needed = f"at least {format_size(least.ceiling)} is wanted"
         raise ConfigError("--memory-limit", format_size(limit), needed)
-    all_connections = wanted.connections * wanted.connection_size
+    return least
+
+
+def _least(wanted: MemoryPlan, *, implied: bool) -> MemoryPlan:
+    """Return the smallest plan with which a server makes sense."""
+    heavy = min(_LEAST_CONNECTIONS, wanted.connections)
+    light = _LEAST_LIGHT_CONNECTIONS if implied else heavy
+    return wanted._replace(
+        memory_budget=0, connections=min(light, wanted.connections), heavy_connections=heavy
+    )
+
+
+def _fit(wanted: MemoryPlan, least: MemoryPlan, limit: int) -> MemoryPlan:
+    """Return the largest plan beneath *limit*, where *least* has room."""
+    empty = least._replace(connections=0, heavy_connections=0)
+    # What may be live of files and connections, so that their slack has room as well.
+    room = (limit - empty.ceiling) * _SLACK_DENOMINATOR // (_SLACK_NUMERATOR + _SLACK_DENOMINATOR)
     # Preload less; but connections get more than half only of what preloading leaves.
-    budget = min(wanted.memory_budget, max(room - all_connections, room // 2), room - least)
-    fewer = min(wanted.connections, (room - budget) // wanted.connection_size)
-    return wanted._replace(memory_budget=budget, connections=fewer)
+    budget = min(
+        wanted.memory_budget,
+        max(room - wanted.connections_size, room // 2),
+        room - least.connections_size,
+    )
+    room -= budget
+    most, size = wanted.connections, wanted.heavy_size
+    connections = heavy = min(most, room // size)
+    if heavy < most:
+        share = room * _HEAVY_NUMERATOR // _HEAVY_DENOMINATOR
+        heavy = max(least.heavy_connections, share // size)
+        connections = min(most, heavy + (room - heavy * size) // LIGHT_SIZE)
+        # When all that may come are light, heavy ones get the rest.
+        heavy = min(connections, (room - connections * LIGHT_SIZE) // (size - LIGHT_SIZE))
+    return wanted._replace(memory_budget=budget, connections=connections, heavy_connections=heavy)
 
 
 def process_size() -> int:
-    """Return the bytes that are resident now; 0 where the platform does not say."""
+    """Return the bytes that are resident now, or at their peak where only that is told."""
     try:
         with open("/proc/self/statm", "rb") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
-        return 0
-
-
-def cgroup_limit() -> int | None:
-    """Return the bytes that the process's cgroup may take; None when it may take all."""
-    limits = [limit for path in _cgroup_files() if (limit := _read_limit(path)) is not None]
-    return min(limits, default=None)
-
-
-def _cgroup_files() -> list[str]:
-    try:
-        with open("/proc/self/cgroup", encoding="ascii") as memberships:
-            lines = [line.rstrip("\n").split(":", 2) for line in memberships]
-    except OSError:
-        return []
-    files = []
-    for _, controllers, path in lines:
-        if not controllers:
-            files += [f"/sys/fs/cgroup{path}/memory.max", "/sys/fs/cgroup/memory.max"]
-        elif "memory" in controllers.split(","):
-            # In a container the path may be that of the host; the root is then its own.
-            files += [
-                f"/sys/fs/cgroup/memory{path}/memory.limit_in_bytes",
-                "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-            ]
-    return files
-
-
-def _read_limit(path: str) -> int | None:
-    try:
-        with open(path, encoding="ascii") as file:
-            text = file.read().strip()
-    except OSError:
-        return None
-    return int(text) if text.isdecimal() and int(text) < _UNLIMITED else None
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024  # getrusage(2): kilobytes

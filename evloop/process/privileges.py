@@ -5,36 +5,58 @@ import os
 import pwd
 import resource
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from evloop.settings.config import ConfigError
 
 _Record = TypeVar("_Record")
 
 
-def drop_privileges(user: str, group: str) -> None:
-    """Become *user* and *group* for good; the user's own groups when only a user is given.
+class Identity(NamedTuple):
+    """Whom to become."""
 
-    Raises ConfigError for a name that does not exist, or when this process may not.
+    user: str
+    """Empty to stay the same user."""
+    uid: int | None
+    """None to stay the same user."""
+    gid: int
+    option: str
+    """The option that asks for it, and its value: what an error names."""
+    name: str
+
+
+def find_identity(user: str, group: str) -> Identity | None:
+    """Return whom *user* and *group* mean, the user's own group when no other is given.
+
+    None when both are empty. Raises ConfigError for a name that does not exist.
     """
     account = _look_up("--user", user, pwd.getpwnam) if user else None
     gid = _look_up("--group", group, grp.getgrnam).gr_gid if group else None
+    if account is not None:
+        own_gid = account.pw_gid if gid is None else gid
+        return Identity(user, account.pw_uid, own_gid, "--user", user)
+    return None if gid is None else Identity("", None, gid, "--group", group)
+
+
+def assume(identity: Identity) -> None:
+    """Become *identity* for good, in this order: supplementary groups, group, user.
+
+    With a group alone the user stays what it is, and the supplementary groups go: root's would
+    open what the group was chosen not to open.
+
+    Raises ConfigError when this process may not.
+    """
     try:
-        if account is not None:
-            _leave_groups(account, gid)
-        if gid is not None:
-            os.setgid(gid)
-        if account is not None:
-            os.setuid(account.pw_uid)
+        if identity.uid is None:
+            os.setgroups([identity.gid])
+        else:
+            os.initgroups(identity.user, identity.gid)
+        os.setgid(identity.gid)
+        if identity.uid is not None:
+            os.setuid(identity.uid)
     except PermissionError as error:
-        option, name = ("--user", user) if user else ("--group", group)
-        raise ConfigError(option, name, "only root may become somebody else") from error
-
-
-def _leave_groups(account: pwd.struct_passwd, gid: int | None) -> None:
-    os.initgroups(account.pw_name, account.pw_gid if gid is None else gid)
-    if gid is None:
-        os.setgid(account.pw_gid)
+        reason = "only root may become somebody else"
+        raise ConfigError(identity.option, identity.name, reason) from error
 
 
 def _look_up(option: str, name: str, find: Callable[[str], _Record]) -> _Record:

@@ -1,312 +1,293 @@
-"""One process's server: the parts put together, started, and brought to its end."""
+"""A server as a program uses it: opened, run, told to end. What it has open is its Worker's."""
 
 import logging
 import os
 import signal
 import threading
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import Enum
+from contextlib import ExitStack, contextmanager
 from math import inf
+from weakref import WeakSet
 
-from evloop.files.bodies import FileBody
-from evloop.files.cache import Cache, CacheSettings
-from evloop.files.reader import Reader
-from evloop.http1.context import Context, Limits
-from evloop.http1.headcache import HeadCache
-from evloop.http1.protocol import Http1Protocol
-from evloop.net.connection import Connection
-from evloop.net.listener import Listener
-from evloop.net.pool import ConnectionPool, PoolLimits
-from evloop.net.reactor import Reactor, Waker
-from evloop.observe.accesslog import AccessLog
-from evloop.observe.metrics import Metrics
+from evloop.net.lag import LagFigures
 from evloop.observe.snapshot import Snapshot
-from evloop.process.environment import ServerError, connection_limit, listen, open_log, open_root
-from evloop.process.memory import MemoryPlan, cgroup_limit, plan_memory, process_size
-from evloop.settings.choices import Transfer
+from evloop.process.cgroup import cgroup_limit
+from evloop.process.environment import ServerError, connection_limit, listen
+from evloop.process.memory import MemoryPlan, plan_memory, process_size
+from evloop.process.phases import EFFECTS, WRONG_PHASE, Command, Effect, Phase
+from evloop.process.worker import Worker
 from evloop.settings.config import Config
 from evloop.settings.units import format_duration
-from evloop.site.clock import Clock
-from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
 
-_SWEEP_INTERVAL = 5.0
+__all__ = ["Phase", "Server"]
 
 _log = logging.getLogger("evloop")
 
+# How a command goes to the loop: one byte each. Signals say their number, and there are none
+# as high as these.
+_FINISH_BYTE = 0xF0
+_STOP_BYTE = 0xF1
+_COMMANDS: dict[int, Command] = {
+    _FINISH_BYTE: Command.FINISH,
+    _STOP_BYTE: Command.STOP,
+    signal.SIGINT: Command.END_SIGNAL,
+    signal.SIGTERM: Command.END_SIGNAL,
+    signal.SIGUSR1: Command.LOG_SIGNAL,
+    signal.SIGHUP: Command.LOG_SIGNAL,
+}
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
-class Phase(Enum):
-    """Where a server is in its life."""
 
-    NEW = "new"
-    OPEN = "open"
-    FINISHING = "finishing"
-    CLOSED = "closed"
-
-
-# What another thread, or a signal handler, says to the loop: one byte each. Signals say
-# their number, and there are none as high as these.
-_FINISH = 0xF0
-_STOP = 0xF1
-_END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NO_FIGURES = Snapshot(
+    connections={},
+    downloads=0,
+    download_sizes=(),
+    bytes_to_send=0,
+    bytes_buffered=0,
+    bytes_preloaded=0,
+    files_preloaded=0,
+    responses=0,
+    bytes_sent=0,
+    ends={},
+    refusals=0,
+    refused_connections=0,
+    refills=0,
+    waits=0,
+    blocking_reads=0,
+    lag=LagFigures(0.0, 0.0, 0.0, 0),
+)
 
 
 class Server:
-    """A server of one directory.
+    """A server of one directory, for one life.
 
-    open() binds, run() serves until finish() or stop(), which any thread may call. All that
-    is open is closed when run() returns.
+    open() binds, run() serves until finish() or stop(), which any thread may call at any time.
+    All that is open is closed when run() returns, or by close() when it was not called. The
+    child of a fork has the server closed, and the parent goes on undisturbed.
     """
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
         self.phase = Phase.NEW
-        self._listeners: list[Listener] = []
+        self._worker: Worker | None = None
+        self._plan: MemoryPlan | None = None
+        self._said_early = bytearray()
+        self._lock = threading.RLock()  # a signal handler may call stop() in the midst of open()
+        self._patience = self.config.shutdown_timeout
         self._give_up_at = inf
+        _servers.add(self)
+
+    # Life
 
     def open(self) -> None:
-        """Open the root and the log, and listen.
+        """Open the root and the log, and listen; then become `user` and `group` if asked to.
+
+        Becoming somebody else is for the whole process, and for good.
 
         Raises ServerError when the environment does not allow it, ConfigError when the
-        settings do not fit it.
+        settings do not fit it, RuntimeError when it was open before.
         """
+        if self.phase is not Phase.NEW:
+            raise RuntimeError(WRONG_PHASE[self.phase])
         config = self.config
         limit = connection_limit(config.max_connections)
         plan = plan_memory(config, process_size(), limit, cgroup_limit())
-        root, sink = open_root(config), None
         try:
-            sink = open_log(config)
-            sockets = listen(config)
-        except ServerError:
-            root.close()
-            if sink is not None:
-                sink.close()
-            raise
-        self._root, self._sink = root, sink
-        self._reactor = Reactor()
-        self._waker = Waker(self._reactor, self._obey)
-        self.memory = plan
-        self._build(config, plan)
-        self._listeners = [
-            Listener(sock, self._new_protocol, self._pool, config.send_queue) for sock in sockets
-        ]
-        self._pool.on_room = self._resume_listeners
-        self.phase = Phase.OPEN
+            worker = Worker(config, plan, listen(config), self._obey)
+        except OSError as error:
+            raise ServerError(f"can't open what serving takes: {error.strerror}") from error
+        with self._lock:
+            self._worker, self._plan, self.phase = worker, plan, Phase.OPEN
+            worker.waker.write(bytes(self._said_early))
 
-    def _build(self, config: Config, plan: MemoryPlan) -> None:
-        """Put together what answers requests."""
-        self._reader = Reader(config.chunk_size)
-        self._head_cache = HeadCache()
-        cache_settings = CacheSettings(
-            config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
-        )
-        self._prepared = PreparedResponses()
-        self._cache = Cache(self._root, self._reader, cache_settings, self._forget_responses)
-        self._cache.call_at = self._reactor.call_at
-        site_settings = SiteSettings(
-            tuple(os.fsencode(name) for name in config.index),
-            config.cache_control.encode(),
-            config.hidden,
-            config.transfer is Transfer.SENDFILE,
-        )
-        self._site = Site(self._cache, self._reader, Clock(), site_settings, self._prepared)
-        log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
-        self._metrics = Metrics(log)
-        limits = Limits(
-            idle_timeout=config.idle_timeout,
-            head_timeout=config.head_timeout,
-            send_timeout=config.send_timeout,
-            linger_timeout=config.linger_timeout,
-            max_head_size=config.max_head_size,
-            min_rate=config.min_rate,
-            min_rate_grace=config.min_rate_grace,
-        )
-        self._context = Context(self._site, self._metrics, self._head_cache, limits)
-        pool_limits = PoolLimits(
-            connections=plan.connections,
-            per_address=config.max_connections_per_ip,
-            linger_timeout=config.linger_timeout,
-        )
-        self._pool = ConnectionPool(self._reactor, pool_limits)
+    def run(self) -> None:
+        """Serve until it is over. Opens first if that was not done.
 
-    def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
-        return Http1Protocol(self._context, peer, now)
+        Raises RuntimeError for a server that runs or has ended.
+        """
+        if self.phase is Phase.NEW:
+            self.open()
+        with self._lock:
+            worker = self._opened()
+            self.phase = Phase.RUNNING
+        try:
+            while not self._is_over(worker):
+                worker.turn(self._time_left(worker))
+        finally:
+            self.phase = Phase.CLOSED
+            worker.close()
 
-    def _forget_responses(self) -> None:
-        self._head_cache.clear()
-        self._prepared.clear()
+    def finish(self, timeout: float | None = None) -> None:
+        """Stop accepting and let downloads finish, for *timeout* seconds at most.
 
-    # Addresses
+        None: `shutdown_timeout`. Before run() it is kept in mind: run() then returns at once.
+        """
+        if timeout is not None:
+            self._patience = timeout
+        self._say(_FINISH_BYTE)
+
+    def stop(self) -> None:
+        """End at once. Before run() it is kept in mind: run() then returns at once."""
+        self._say(_STOP_BYTE)
+
+    def close(self) -> None:
+        """Close what open() has opened, when run() is not going to be called.
+
+        May be called again. Raises RuntimeError while run() runs: stop() ends it.
+        """
+        with self._lock:
+            if self.phase in {Phase.RUNNING, Phase.FINISHING}:
+                raise RuntimeError("the server runs: stop() ends it")
+            self.phase = Phase.CLOSED
+        if self._worker is not None:
+            self._worker.close()
+
+    @contextmanager
+    def in_thread(self, timeout: float | None = None) -> Iterator["Server"]:
+        """Serve in a thread of its own while the context lasts.
+
+        At its end downloads may finish, for *timeout* seconds at most (None:
+        `shutdown_timeout`); an exception ends them at once. What ended the loop is raised.
+        """
+        self.open()
+        failures: list[BaseException] = []
+        thread = threading.Thread(
+            target=self._run_in_thread, args=(failures,), name="evloop", daemon=True
+        )
+        thread.start()
+        try:
+            yield self
+            self.finish(timeout)
+            thread.join(min(self._patience, threading.TIMEOUT_MAX))
+        finally:
+            self.stop()
+            thread.join()
+            if failures:
+                raise failures[0]
+
+    def _run_in_thread(self, failures: list[BaseException]) -> None:
+        try:
+            self.run()
+        except BaseException as error:  # whatever it is belongs to the one who waits
+            failures.append(error)
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM finish the server and a second one stop it.
+
+        SIGUSR1 and SIGHUP reopen the log. For the main thread only (ValueError); the server
+        must be open and not run yet (RuntimeError). Neither error changes a handler.
+        """
+        worker = self._opened()
+        with ExitStack() as restored:
+            # First the descriptor: a signal that comes between must not be lost.
+            fd = worker.waker.writer.fileno()
+            before = signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
+            restored.callback(signal.set_wakeup_fd, before)
+            for number in _SIGNALS:
+                handler = signal.signal(number, _ignore)
+                restored.callback(signal.signal, number, handler or signal.SIG_DFL)
+            yield
+
+    # The loop
+
+    def _opened(self) -> Worker:
+        """Return the worker of a server that is open. Raises RuntimeError in other phases."""
+        if self.phase is not Phase.OPEN or self._worker is None:
+            raise RuntimeError(WRONG_PHASE[self.phase])
+        return self._worker
+
+    def _say(self, command: int) -> None:
+        with self._lock:
+            if self._worker is None:
+                self._said_early.append(command)
+            elif EFFECTS[self.phase][_COMMANDS[command]] is not Effect.NOTHING:
+                self._worker.waker.write(bytes([command]))
+
+    def _obey(self, said: bytes, now: float) -> None:
+        """Do what was said to the waker, in the loop's thread."""
+        for byte in said:
+            if byte in _COMMANDS:
+                self._do(EFFECTS[self.phase][_COMMANDS[byte]], now)
+
+    def _do(self, effect: Effect, now: float) -> None:
+        worker = self._worker
+        if worker is None:
+            return
+        if effect is Effect.REOPEN_LOG:
+            worker.reopen_log()
+        elif effect is Effect.END:
+            self.phase, self._give_up_at = Phase.FINISHING, now
+        elif effect is Effect.DRAIN:
+            self.phase, self._give_up_at = Phase.FINISHING, now + self._patience
+            if count := worker.drain(now):
+                _log.info(
+                    "finishing %d requests, for %s at most; a second signal ends at once",
+                    count,
+                    format_duration(self._patience),
+                )
+
+    def _is_over(self, worker: Worker) -> bool:
+        if self.phase is Phase.FINISHING:
+            return worker.is_idle or worker.reactor.now >= self._give_up_at
+        return self.phase is Phase.CLOSED  # in the child of a fork
+
+    def _time_left(self, worker: Worker) -> float:
+        if self.phase is not Phase.FINISHING:
+            return -1.0
+        return max(0.0, self._give_up_at - worker.reactor.now)
+
+    def _forsake(self) -> None:
+        """Be closed in the child of a fork."""
+        self._lock = threading.RLock()  # another thread, which is not here, may have had it
+        worker, was = self._worker, self.phase
+        self._worker, self.phase = None, Phase.CLOSED
+        if worker is not None and was is not Phase.CLOSED:
+            worker.forsake()
+
+    # What can be seen
+
+    @property
+    def worker(self) -> Worker:
+        """What serves, for those who look into it. Raises RuntimeError before open()."""
+        if self._worker is None:
+            raise RuntimeError(WRONG_PHASE[Phase.NEW])
+        return self._worker
+
+    @property
+    def memory(self) -> MemoryPlan:
+        """What was planned at open(). Raises RuntimeError before."""
+        if self._plan is None:
+            raise RuntimeError(WRONG_PHASE[Phase.NEW])
+        return self._plan
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """Host and port of each listening socket, the real port included."""
-        return [(listener.address[0], listener.address[1]) for listener in self._listeners]
+        """Host and port of each listening socket, the real port included; none before open()."""
+        return [] if self._worker is None else self._worker.addresses
 
     @property
     def urls(self) -> list[str]:
         """What to open in a browser on this machine, for each listening socket."""
         return [f"http://{_url_host(host)}:{port}/" for host, port in self.addresses]
 
-    # Life
-
-    def run(self) -> None:
-        """Serve until it is over. Opens first if that was not done.
-
-        Raises RuntimeError for a server that has ended.
-        """
-        if self.phase is Phase.CLOSED:
-            raise RuntimeError("a server runs only once")
-        if self.phase is Phase.NEW:
-            self.open()
-        try:
-            while not self._is_over():
-                self._reactor.turn(self._max_wait())
-                if self._sink is not None:
-                    self._sink.flush(self._reactor.now)
-                self._cache.sweep(self._reactor.now)
-        finally:
-            self._close()
-
-    def finish(self) -> None:
-        """Stop accepting and let downloads finish, for `shutdown_timeout` at most."""
-        self._say(_FINISH)
-
-    def stop(self) -> None:
-        """End at once."""
-        self._say(_STOP)
-
-    @contextmanager
-    def in_thread(self) -> Iterator["Server"]:
-        """Serve in a thread of its own while the context lasts."""
-        self.open()
-        thread = threading.Thread(target=self.run, name="evloop", daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.stop()
-            thread.join()
-
-    @contextmanager
-    def signals(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM finish the server and a second one stop it.
-
-        SIGUSR1 reopens the log. For the main thread only; the server must be open.
-        """
-        numbers = (*_END_SIGNALS, signal.SIGUSR1)
-        before = {number: signal.signal(number, _ignore) for number in numbers}
-        wakeup_fd = signal.set_wakeup_fd(self._waker.writer.fileno(), warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(wakeup_fd)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _say(self, command: int) -> None:
-        if self.phase in {Phase.OPEN, Phase.FINISHING}:
-            self._waker.write(bytes([command]))
-
-    def _obey(self, commands: bytes, now: float) -> None:
-        for command in commands:
-            if command == signal.SIGUSR1:
-                self._reopen_log()
-            elif command == _STOP or (command in _END_SIGNALS and self.phase is Phase.FINISHING):
-                self._give_up_at = now
-                self.phase = Phase.FINISHING
-            elif command == _FINISH or command in _END_SIGNALS:
-                self._begin_to_finish(now)
-
-    def _begin_to_finish(self, now: float) -> None:
-        if self.phase is not Phase.OPEN:
-            return
-        self.phase = Phase.FINISHING
-        self._give_up_at = now + self.config.shutdown_timeout
-        self._context.drain()
-        for listener in self._listeners:
-            listener.drain(now)
-        for connection in self._connections():
-            connection.finish(now)
-        if self._pool.busy:
-            _log.info(
-                "finishing %d requests, for %s at most; a second signal ends at once",
-                self._pool.busy,
-                format_duration(self.config.shutdown_timeout),
-            )
-
-    def _is_over(self) -> bool:
-        if self.phase is not Phase.FINISHING:
-            return False
-        return not self._pool.count or self._reactor.now >= self._give_up_at
-
-    def _max_wait(self) -> float:
-        now = self._reactor.now
-        waits = [self._give_up_at - now] if self.phase is Phase.FINISHING else []
-        if self._sink is not None and (wait := self._sink.wait(now)) >= 0:
-            waits.append(wait)
-        if self._cache.is_loading:
-            waits.append(_SWEEP_INTERVAL)
-        return max(0.0, min(waits)) if waits else -1.0
-
-    def _close(self) -> None:
-        self.phase = Phase.CLOSED
-        for listener in self._listeners:
-            listener.close()
-        for connection in self._connections():
-            connection.shut_down(self._reactor.now)
-        self._head_cache.clear()
-        self._cache.close()
-        self._root.close()
-        if self._sink is not None:
-            self._sink.close()
-        self._waker.close()
-        self._reactor.close()
-
-    def _connections(self) -> list[Connection]:
-        return [each for each in self._reactor.handlers() if isinstance(each, Connection)]
-
-    def _resume_listeners(self) -> None:
-        if self.phase is Phase.OPEN:
-            for listener in self._listeners:
-                listener.resume()
-
-    def _reopen_log(self) -> None:
-        if self._sink is not None:
-            try:
-                self._sink.reopen()
-            except OSError as error:
-                _log.warning("the access log can't be reopened: %s", error)
-
-    # What can be seen
-
     def snapshot(self) -> Snapshot:
-        """Return the figures of this moment. May be called from any thread."""
-        all_protocols = [connection.protocol for connection in self._connections()]
-        protocols = [each for each in all_protocols if isinstance(each, Http1Protocol)]
-        bodies = [body for protocol in protocols if (body := protocol.body) is not None]
-        sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
-        observer, reader = self._metrics, self._reader
-        return Snapshot(
-            connections=Counter(protocol.state.value for protocol in all_protocols),
-            downloads=len(sizes),
-            download_sizes=sizes,
-            bytes_to_send=sum(body.remaining or 0 for body in bodies),
-            bytes_buffered=sum(protocol.buffered for protocol in protocols),
-            bytes_preloaded=self._cache.budget.used,
-            files_preloaded=len(self._cache),
-            responses=observer.responses,
-            bytes_sent=observer.bytes_sent,
-            ends={end.value: count for end, count in observer.ends.items()},
-            refusals=observer.refusals,
-            refused_connections=self._pool.refused,
-            refills=reader.refills,
-            waits=reader.waits,
-            blocking_reads=reader.blocking,
-            lag=self._reactor.lag.figures(),
-        )
+        """Return the figures of this moment; the last ones after the end, none before open().
+
+        May be called from any thread.
+        """
+        return _NO_FIGURES if self._worker is None else self._worker.snapshot()
+
+
+_servers: WeakSet[Server] = WeakSet()
+
+
+def _forsake_all() -> None:
+    for server in list(_servers):
+        server._forsake()
+
+
+os.register_at_fork(after_in_child=_forsake_all)
 
 
 def _ignore(number: int, frame: object) -> None:

@@ -1,5 +1,6 @@
 """The settings of a server: one table for the library, the command line and the environment."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -9,8 +10,9 @@ from evloop.settings.options import (
     Option,
     check_field_value,
     check_file_name,
+    check_host,
     check_name,
-    check_not_empty,
+    check_path,
     choice_option,
     duration_option,
     size_option,
@@ -19,27 +21,35 @@ from evloop.settings.options import (
     texts_option,
     whole_option,
 )
+from evloop.settings.printable import shown
 from evloop.settings.units import format_size
+
+RootPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+"""What names the directory that is served."""
 
 
 class ConfigError(ValueError):
-    """A setting that can't be used. The text names the option and the value."""
+    """A setting that can't be used. The text names the option and the value, in one line."""
 
     def __init__(self, option: str, value: object, reason: str) -> None:
-        super().__init__(f"{option} {value}: {reason}")
+        super().__init__(f"{option} {shown(value)}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """The settings of a server. Sizes are bytes, times seconds.
 
-    Raises ConfigError for values that can't be used.
+    Each setting takes a value of its type, or the text that the command line would take: "32KiB",
+    "10s", "off", "deny". One that may be repeated takes a list, a tuple, or one member alone.
+    What is kept is the typed value; *root* becomes a str as os.fsdecode() makes it.
+
+    Raises ConfigError, which names the setting, for values that can't be used.
     """
 
-    root: str = "."
+    root: RootPath = "."
     host: tuple[str, ...] = field(
         default=("127.0.0.1", "::1"),
-        metadata=texts_option("ADDRESS", "address to listen on; may be repeated", check_not_empty),
+        metadata=texts_option("ADDRESS", "address to listen on; may be repeated", check_host),
     )
     port: int = field(
         default=8080, metadata=whole_option(0, 65535, "port to listen on; 0 takes a free one")
@@ -171,7 +181,7 @@ class Config:
             "PATH",
             "where responses are logged: a file, - for the standard output, or off;"
             " auto: - when that is a terminal",
-            check_not_empty,
+            check_path,
         ),
     )
     log_format: LogFormat = field(
@@ -179,15 +189,10 @@ class Config:
     )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "root", _read_root(self.root))
         for name, option in OPTIONS.items():
-            value = getattr(self, name)
-            for each in value if option.repeatable else (value,):
-                try:
-                    option.check(each)
-                except ValueError as error:
-                    raise ConfigError(option_name(name), option.show(each), str(error)) from error
-            if option.repeatable and not value:
-                raise ConfigError(option_name(name), "()", "at least one is wanted")
+            value = _read(option_name(name), getattr(self, name), option)
+            object.__setattr__(self, name, value)  # the way round `frozen` for its own class
 
     @property
     def strategy(self) -> str:
@@ -238,8 +243,7 @@ def read_config(
         if texts is None and (text := environment.get(variable_name(name))) is not None:
             source, texts = variable_name(name), _split(text) if option.repeatable else [text]
         if texts is not None:
-            parsed = [_read(source, text, option) for text in texts]
-            values[name] = tuple(parsed) if option.repeatable else parsed[-1]
+            values[name] = _read(source, texts if option.repeatable else texts[-1], option)
     return Config(**values)
 
 
@@ -247,10 +251,28 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
-def _read(source: str, text: str, option: Option) -> Any:
+def _read_root(root: RootPath) -> str:
     try:
-        value = option.parse(text)
-        option.check(value)
+        path = os.fsdecode(root)
+        check_path(path)
+    except (TypeError, ValueError) as error:
+        reason = "a path is wanted" if isinstance(error, TypeError) else str(error)
+        raise ConfigError("ROOT", root, reason) from error
+    return path
+
+
+def _read(source: str, value: object, option: Option) -> Any:
+    """Return the setting that *value* means; *source* is what an error calls it."""
+    if not option.repeatable:
+        return _read_one(source, value, option)
+    members = value if isinstance(value, list | tuple) else (value,)
+    if not members:
+        raise ConfigError(source, "()", "at least one is wanted")
+    return tuple(_read_one(source, each, option) for each in members)
+
+
+def _read_one(source: str, value: object, option: Option) -> Any:
+    try:
+        return option.read(value)
     except ValueError as error:
-        raise ConfigError(source, text or "''", str(error)) from error
-    return value
+        raise ConfigError(source, value, str(error)) from error

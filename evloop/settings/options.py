@@ -1,30 +1,48 @@
 """Kinds of settings: how each is read from a text, checked, shown and explained."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from math import isfinite
 from typing import Any
 
 from evloop.settings.units import format_duration, format_size, parse_duration, parse_size
 
 _LONGEST = 100 * 365 * 86400.0  # seconds; clocks and pollers can't do with infinity
+_LARGEST = 1 << 60  # bytes; no file system has a file of 2^63, and sums of two sizes stay below
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
     """How a setting is read, checked and explained.
 
-    *parse* makes the value of a text, *check* refuses values that make no sense; both raise
-    ValueError with a reason. *show* makes a text of a value again.
+    *parse* makes the value of a text, *take* makes it of what is no text, *check* refuses
+    values that make no sense; all three raise ValueError with a reason. *show* makes a text of
+    a value again.
     """
 
     metavar: str
     help: str
     parse: Callable[[str], Any] = str
+    take: Callable[[object], Any] = lambda value: _refuse("a text is wanted")
     check: Callable[[Any], None] = lambda value: None
     show: Callable[[Any], str] = str
     repeatable: bool = False
+
+    def read(self, value: object) -> Any:
+        """Return the setting that *value*, of its own type or a text, means.
+
+        Raises ValueError with a reason.
+        """
+        setting = self.parse(value) if isinstance(value, str) else self.take(value)
+        self.check(setting)
+        return setting
+
+
+def _refuse(reason: str) -> None:
+    raise ValueError(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +60,54 @@ class _AtLeast:
             raise ValueError(f"at most {self.show(self.most)} is possible")
 
 
-def size_option(least: int, help_: str, most: int | None = None) -> dict[str, Option]:
+def _take_whole(value: object) -> int:
+    # True is an int to Python, and as a size or a number it is a mistake.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("a whole number is wanted")
+
+
+def _take_seconds(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
+        return float(value)
+    raise ValueError("a number of seconds is wanted")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return isfinite(value)
+    except OverflowError:  # an int that no float holds
+        return False
+
+
+def size_option(least: int, help_: str, most: int = _LARGEST) -> dict[str, Option]:
     """A number of bytes from *least* to *most*, as the metadata of a dataclass field."""
     check = _AtLeast(least, most, format_size)
-    return {"option": Option("SIZE", help_, parse_size, check, lambda v: _compact(format_size(v)))}
+    return {"option": Option("SIZE", help_, parse_size, _take_whole, check, _compact_size)}
 
 
 def duration_option(least: float, help_: str) -> dict[str, Option]:
     """Seconds, from *least* to a hundred years."""
     check = _AtLeast(least, _LONGEST, format_duration)
-    return {"option": Option("TIME", help_, parse_duration, check, format_duration)}
+    return {"option": Option("TIME", help_, parse_duration, _take_seconds, check, format_duration)}
 
 
 def choice_option(choices: type[Enum], help_: str) -> dict[str, Option]:
     """One of *choices*, by its value."""
     names = [choice.value for choice in choices]
+    reason = f"one of {', '.join(names)} is wanted"
 
     def parse(text: str) -> Enum:
         if text not in names:
-            raise ValueError(f"one of {', '.join(names)} is wanted")
+            raise ValueError(reason)
         return choices(text)
 
-    return {"option": Option("|".join(names), help_, parse, show=lambda choice: choice.value)}
+    def take(value: object) -> Enum:
+        if isinstance(value, choices):
+            return value
+        raise ValueError(reason)
+
+    return {"option": Option("|".join(names), help_, parse, take, show=lambda each: each.value)}
 
 
 def whole_option(least: int, most: int | None, help_: str) -> dict[str, Option]:
@@ -74,29 +118,43 @@ def whole_option(least: int, most: int | None, help_: str) -> dict[str, Option]:
             raise ValueError("a whole number is wanted")
         return int(text)
 
-    return {"option": Option("N", help_, parse, _AtLeast(least, most))}
+    return {"option": Option("N", help_, parse, _take_whole, _AtLeast(least, most))}
 
 
 def switch_option(help_: str) -> dict[str, Option]:
     """On or off."""
     words = {"on": True, "off": False}
+    reason = "on or off is wanted"
 
     def parse(text: str) -> bool:
         if text not in words:
-            raise ValueError("on or off is wanted")
+            raise ValueError(reason)
         return words[text]
 
-    return {"option": Option("on|off", help_, parse, show=lambda on: "on" if on else "off")}
+    def take(value: object) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise ValueError(reason)
+
+    return {"option": Option("on|off", help_, parse, take, show=lambda on: "on" if on else "off")}
 
 
-def _compact(text: str) -> str:
-    return text.replace(" ", "")
+def _compact_size(size: int) -> str:
+    return format_size(size).replace(" ", "")
 
 
 def check_file_name(name: str) -> None:
     """Refuse what is no name within a directory."""
-    if not name or "/" in name or "\0" in name:
+    if not name or "/" in name or name in {".", ".."}:
         raise ValueError("the name of a file is wanted, without a slash")
+    check_path(name)
+
+
+def check_host(value: str) -> None:
+    """Refuse what is neither a name nor an address; whether it is one of a host shows later."""
+    check_not_empty(value)
+    if not value.isprintable():
+        raise ValueError("a name or an address is wanted")
 
 
 def check_field_value(value: str) -> None:
@@ -119,6 +177,17 @@ def check_name(value: str) -> None:
     """Refuse what is no user's or group's name."""
     if value.startswith("-") or not value.isprintable():
         raise ValueError("a name is wanted")
+
+
+def check_path(value: str) -> None:
+    """Refuse what no file system takes for a path."""
+    check_not_empty(value)
+    if "\0" in value:
+        raise ValueError("a path has no zero byte")
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError as error:
+        raise ValueError("this is no name that the file system could have") from error
 
 
 def check_not_empty(value: str) -> None:

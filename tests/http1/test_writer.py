@@ -147,6 +147,10 @@ class Hello:
     def done(self) -> bool:
         return not self._rest
 
+    @property
+    def is_heavy(self) -> bool:
+        return False
+
     def peek(self) -> bytes:
         return self._rest
 

@@ -100,7 +100,7 @@ def crowd(server: Server, count: int, act: Callable[[Client], None], stack: Exit
 def test_the_kernel_keeps_little_for_each_connection(root: Path, queue: int) -> None:
     with serving(root, send_queue=queue) as server, call(server) as client:
         assert client.get("/small.txt").status == 200
-        (connection,) = server._connections()
+        (connection,) = server.worker.connections()
         accepted = connection._socket
         assert accepted.getsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT) == queue
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

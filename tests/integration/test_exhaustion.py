@@ -21,7 +21,7 @@ from evloop.files.root import Root
 from evloop.http.fields import accepts_html
 from evloop.http.ranges import MAX_SPECS, parse_ranges
 from evloop.http1.head import parse_head
-from evloop.process.memory import CONNECTION_SIZE
+from evloop.process.memory import CONNECTION_SIZE, LIGHT_SIZE
 from evloop.site.routes import ROUTES_SIZE, router
 from tests.support.bench import write
 from tests.support.client import Client, request
@@ -216,6 +216,37 @@ def test_no_connection_takes_more_than_was_planned_for_it(docroot: Path, data: b
             for _ in range(300):
                 wire.turn()
             assert taken() / count <= CONNECTION_SIZE + HEAD_SIZE
+
+
+# States that keep no byte of a request and no body of several parts.
+LIGHT = {
+    "nothing yet": b"",
+    "kept alive": request(SMALL),
+    "a stalled download": request("/large.bin"),
+    "a stalled range": request("/large.bin", "Range: bytes=1000-"),
+}
+
+
+@pytest.mark.parametrize("data", LIGHT.values(), ids=LIGHT.keys())
+def test_a_light_connection_takes_no_more_than_was_planned_for_it(
+    docroot: Path, data: bytes
+) -> None:
+    count = 100
+    ours = [tracemalloc.Filter(inclusive=True, filename_pattern="*/evloop/*")]
+    with Wire(docroot) as wire:
+        first = wire.connect()[0]
+        first.socket.send(request(SMALL))  # what is made once is made now
+        wire.turn(20)
+        with traced():
+            before = tracemalloc.take_snapshot().filter_traces(ours)
+            peers = [wire.connect()[0] for _ in range(count)]
+            for peer in peers:
+                peer.socket.send(data)
+            wire.turn(300)
+            assert len(wire.connections) == count + 1
+            after = tracemalloc.take_snapshot().filter_traces(ours)
+        grown = sum(each.size_diff for each in after.compare_to(before, "filename"))
+        assert grown / count <= LIGHT_SIZE
 
 
 def test_a_request_that_waits_for_its_file_is_kept_as_its_head_alone(docroot: Path) -> None:

@@ -1,5 +1,7 @@
 """The command as a process: what it prints, which signals it hears, and how it ends."""
 
+import fcntl
+import grp
 import json
 import os
 import pwd
@@ -15,12 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from evloop import __version__
+from evloop import Config, __version__
+from evloop.process.memory import plan_memory
 from evloop.process.privileges import is_root
 from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import PATIENCE, eventually
-from tests.support.serving import Command
+from tests.support.serving import Command, run_command
 
 LARGE = os.urandom(12 * 1024 * 1024)
 SMALL_BUFFER = 64 * 1024
@@ -62,7 +65,10 @@ def test_the_greeting_tells_all_that_one_needs(root: Path) -> None:
     assert greeting.startswith(f"evloop {__version__} serves {root}\n")
     assert f"\n  open      http://{host}:{port}/\n" in greeting
     assert "\n  strategy  preload up to 1 MiB within 64 MiB, stream larger in 16 KiB" in greeting
-    assert re.search(r"\n  memory    at most \d.* connections x ", greeting)
+    told = re.search(r"\n  memory    at most \d.*: (.*); \d+ connections at once\n", greeting)
+    assert told is not None
+    names = {text.rstrip("0123456789.KMGiB ") for text in told[1].split(", ")}
+    assert names == {term.name for term in plan_memory(Config(), 0, 1, None).terms}
     warnings = (
         b"evloop: running as root; --user gives that up after binding\n" if is_root() else b""
     )
@@ -217,6 +223,72 @@ def test_a_greeting_that_nobody_can_read_is_no_reason_not_to_serve(root: Path) -
     assert b"Traceback" not in complaints
 
 
+@pytest.mark.skipif(not hasattr(fcntl, "F_GETPIPE_SZ"), reason="needs Linux's pipes")
+def test_a_greeting_that_nobody_reads_keeps_nobody_waiting(root: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"x" * fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ))  # full to the brim
+    with launched(root, stdout=writer) as (process, address):
+        os.close(writer)
+        with Client(address, receive_buffer=SMALL_BUFFER) as client:
+            client.send(request("/large.bin"))
+            client.receive_head()
+            process.send_signal(signal.SIGTERM)
+            eventually(lambda: not _is_listening(address[1]), "the first signal to be heard")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+    os.close(reader)
+
+
+def test_sighup_opens_the_log_again_and_cuts_nothing(
+    root: Path, tmp_path: Path, download: Callable[[Command], Client]
+) -> None:
+    path = tmp_path / "log"
+    with Command(root, "--access-log", str(path)) as command:
+        client = download(command)
+        path.unlink()
+        command.signal(signal.SIGHUP)
+        eventually(path.exists, "the new log")
+        assert client.receive_bytes(len(LARGE)) == LARGE
+
+
+@pytest.mark.parametrize("descriptors", range(5, 12))
+def test_too_few_descriptors_to_start_are_one_line(root: Path, descriptors: int) -> None:
+    program = (
+        "import resource, sys\n"
+        "from evloop.cli import main\n"
+        "import encodings.idna\n"  # which resolving a name would load
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors}, {descriptors}))\n"
+        "sys.exit(main())\n"
+    )
+    options = ["serve", str(root), "--port", "0", "--host", "127.0.0.1"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    if process.stdout.readline():  # these are enough
+        process.terminate()
+    _, complaints = process.communicate(timeout=PATIENCE)
+    lines = [line for line in complaints.splitlines() if "running as root" not in line]
+    assert (process.returncode, len(lines)) in {(0, 0), (1, 1)}, complaints
+    assert all(line.endswith(": Too many open files") for line in lines)
+    assert descriptors > 6 or lines
+
+
+def test_a_root_that_is_not_utf8_is_served_and_shown(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"caf\xe9")
+    write(root / "index.html", b"<h1>hello</h1>")
+    with Command(root, environment={"PYTHONUTF8": "1"}) as command:
+        with Client(command.address) as client:
+            assert client.get("/").body == b"<h1>hello</h1>"
+        assert rb"/caf\xe9" in command.printed.splitlines()[0]
+    code, out, complaints = run_command("serve", f"{root}/missing")
+    assert (code, out) == (1, "")
+    assert complaints.endswith("/caf\\xe9/missing: No such file or directory\n")
+
+
 @contextmanager
 def launched(
     root: Path, *options: str, stdout: int
@@ -254,3 +326,14 @@ def test_root_becomes_somebody_else_after_binding(root: Path, tmp_path: Path) ->
         assert re.search(rf"\nUid:(\t{account.pw_uid}){{4}}\n", status)
         assert re.search(rf"\nGid:(\t{account.pw_gid}){{4}}\n", status)
     assert b"running as root" not in command.complaints
+
+
+def test_a_group_alone_leaves_root_the_user_and_says_so(root: Path) -> None:
+    if not is_root():
+        pytest.skip("only root can")
+    gid = grp.getgrnam("nogroup").gr_gid
+    with Command(root, "--group", "nogroup") as command:
+        status = Path(f"/proc/{command.process.pid}/status").read_text()
+        assert re.search(rf"\nGid:(\t{gid}){{4}}\n", status)
+        assert re.search(rf"\nGroups:\t{gid} *\n", status)
+    assert b"running as root; --user gives that up" in command.complaints

@@ -64,7 +64,7 @@ def test_at_the_limit_the_others_wait_while_all_are_busy(root: Path) -> None:
         wire.turn()
         for peer in peers:
             peer.send(request("/large.bin"))
-        wire.until(lambda: wire.pool.busy == 2)
+        wire.until(lambda: wire.metrics.responses == 2)
         waiting = [wire.call() for _ in range(2)]
         wire.turn(10)
         asked = sock.calls.count("accept")
@@ -121,7 +121,7 @@ def test_a_survey_that_finds_nobody_is_not_made_again_at_once(
         busy = wire.call()
         wire.turn()
         busy.send(request("/large.bin"))
-        wire.until(lambda: wire.pool.busy == 1)
+        wire.until(lambda: wire.metrics.responses == 1)
         surveys: list[float] = []
 
         def survey(pool: ConnectionPool) -> list[tuple[int, float, Member]]:
@@ -164,40 +164,57 @@ def test_a_drain_answers_what_an_idle_connection_has_sent_already(root: Path) ->
         assert b"\r\nConnection: close\r\n" in peer.received
 
 
-def test_what_a_busy_connection_may_take_is_had_of_idle_ones(root: Path) -> None:
-    limits = PoolLimits(connections=100, memory=20_000, idle_size=1_000, busy_size=5_000)
-    with no_leaks(), Wire(root, pool_limits=limits) as wire:
+SLOW = GET[:5]
+PIPELINED = request("/large.bin") * 2
+PARTS = request("/large.bin", "Range: bytes=0-99999,200000-299999,400000-8000000")
+HEAVY = {"part of a head": SLOW, "a request that waits": PIPELINED, "several parts": PARTS}
+
+
+@pytest.mark.parametrize("sent", HEAVY.values(), ids=HEAVY.keys())
+def test_connections_that_keep_much_are_few(root: Path, sent: bytes) -> None:
+    with no_leaks(), Wire(root, pool_limits=PoolLimits(connections=100, heavy=3)) as wire:
         wire.listen()
-        peers = []
-        for _ in range(15):
-            peers.append(wire.call())
-            wire.wait(0.01)
-        assert wire.pool.count == 15
-        for peer in peers[-4:]:
-            peer.send(request("/large.bin"))
-        wire.until(lambda: wire.pool.busy == 4)
-        held = wire.pool.count * 1_000 + wire.pool.busy * 4_000
-        assert held <= 20_000
-        assert wire.pool.evicted == 11
-        late = wire.call()  # nobody is idle: it has to wait
-        wire.wait(SURVEY_INTERVAL)
-        assert wire.pool.count == 4
-        peers[-1].close()
-        wire.until(lambda: wire.pool.busy < 4)
-        assert status(wire.exchange(late, GET)) == 200
+        peers = [wire.call() for _ in range(10)]
+        wire.turn()
+        for peer in peers:
+            wire.wait(SURVEY_INTERVAL)
+            peer.send(sent)
+            wire.turn(3)
+            assert len(wire.pool.heavy) <= 3
+        if sent is SLOW:  # the oldest made room for the next
+            wire.until(lambda: peers[0].is_ended, peers[0])
+            assert status(wire.exchange(peers[-1], GET[5:])) == 200
+        else:  # nobody could: a response that has begun is kept
+            wire.until(lambda: peers[-1].is_ended or peers[-1].is_reset, peers[-1])
+        light = wire.call()
+        assert status(wire.exchange(light, GET)) == 200
 
 
-def test_a_connection_for_which_there_is_no_room_is_told(root: Path) -> None:
-    limits = PoolLimits(connections=100, memory=6_000, idle_size=1_000, busy_size=5_000)
-    with no_leaks(), Wire(root, pool_limits=limits) as wire:
-        first, _ = wire.connect()
-        second, _ = wire.connect()
-        first.send(request("/large.bin"))
-        wire.until(lambda: wire.pool.busy == 1)
-        second.send(GET[:5])
-        wire.until(lambda: second.is_ended, second)
-        assert status(bytes(second.received)) == 503
-        assert wire.pool.busy == 1
+def test_plain_downloads_are_light(root: Path) -> None:
+    with no_leaks(), Wire(root, pool_limits=PoolLimits(connections=100, heavy=1)) as wire:
+        wire.listen()
+        peers = [wire.call() for _ in range(10)]
+        wire.turn()
+        for peer in peers:
+            peer.send(request("/large.bin", "Range: bytes=5-"))
+        wire.until(lambda: wire.metrics.responses == 10)
+        wire.turn(20)
+        assert len(wire.connections) == 10
+        assert wire.pool.heavy == set()
+
+
+def test_a_heavy_connection_is_forgotten_when_it_ends(root: Path) -> None:
+    with no_leaks(), Wire(root, pool_limits=PoolLimits(connections=100, heavy=1)) as wire:
+        wire.listen()
+        for _ in range(5):
+            peer = wire.call()
+            wire.turn()
+            peer.send(SLOW)
+            wire.until(lambda: len(wire.pool.heavy) == 1)
+            peer.close()
+            wire.until(lambda: not wire.connections)
+            assert wire.pool.heavy == set()
+        assert wire.pool.evicted == 0
 
 
 def test_a_connection_over_the_limit_of_its_address_is_told(root: Path) -> None:

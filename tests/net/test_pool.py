@@ -20,7 +20,7 @@ def test_the_limit_is_on_all_connections(reactor: Reactor) -> None:
     assert not pool.is_full
     assert pool.admit("192.0.2.1")
     assert pool.is_full
-    pool.released("192.0.2.1", was_busy=False)
+    pool.released("192.0.2.1")
     assert not pool.is_full
     assert pool.count == 1
 
@@ -33,14 +33,14 @@ def test_room_is_told_once_when_there_is_some_again(reactor: Reactor) -> None:
         pool.admit("192.0.2.1")
     assert told == []
     for _ in range(2):
-        pool.released("192.0.2.1", was_busy=False)
+        pool.released("192.0.2.1")
     assert told == [1]
 
 
 def test_nobody_need_be_there_to_be_told(reactor: Reactor) -> None:
     pool = ConnectionPool(reactor, PoolLimits(connections=1))
     pool.admit("192.0.2.1")
-    pool.released("192.0.2.1", was_busy=False)
+    pool.released("192.0.2.1")
     assert pool.count == 0
 
 
@@ -72,10 +72,10 @@ def test_who_is_refused_is_counted_until_its_end(reactor: Reactor) -> None:
     assert pool.count == 4
     assert pool.admit("192.0.2.2")
     for _ in range(3):
-        pool.released("192.0.2.1", was_busy=False)
+        pool.released("192.0.2.1")
     assert pool.admit("192.0.2.1")
     for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2"):
-        pool.released(address, was_busy=False)
+        pool.released(address)
     assert pool.count == 0
     assert pool.refused == 2
 
@@ -85,5 +85,5 @@ def test_nothing_is_kept_of_those_who_left(reactor: Reactor) -> None:
     for number in range(1000):
         address = f"192.0.2.{number % 250}"
         pool.admit(address)
-        pool.released(address, was_busy=False)
+        pool.released(address)
     assert pool._from == {}

@@ -1,28 +1,136 @@
-"""The ceiling on memory, and what is given up to stay beneath a limit."""
+"""The ceiling on memory: its terms, and what is given up to stay beneath a limit."""
 
 import io
-import os
+import resource
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import evloop.process.cgroup
 import evloop.process.memory
-from evloop.process.memory import cgroup_limit, plan_memory, process_size
+from evloop.files.cache import DIGESTS_SIZE
+from evloop.files.reader import Reader
+from evloop.http.response import Response
+from evloop.http1.headcache import MAX_BYTES as MEMO_SIZE
+from evloop.http1.headcache import HeadCache
+from evloop.http1.states import State
+from evloop.observe.logwriter import MAX_PENDING as LOG_SIZE
+from evloop.observe.logwriter import LogWriter
+from evloop.process.cgroup import cgroup_limit
+from evloop.process.memory import (
+    CONNECTION_SIZE,
+    LIGHT_SIZE,
+    MemoryPlan,
+    plan_memory,
+    process_size,
+)
 from evloop.settings.config import Config, ConfigError
+from evloop.site.routes import ROUTES_SIZE
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 START = 20 * MIB
+HEAVY_SIZE = CONNECTION_SIZE + 16 * KIB
+
+
+def terms(plan: MemoryPlan) -> dict[str, int]:
+    return dict(plan.terms)
+
+
+class TestTerms:
+    def test_each_has_a_name_and_the_ceiling_is_their_sum(self) -> None:
+        plan = plan_memory(Config(chunk_size=16 * MIB), START, 1000, None)
+        # Written out: a term that is left out, or made smaller, is missed here.
+        expected = {
+            "process at the start": START,
+            "refill buffer": 16 * MIB,
+            "receive buffer": 16 * KIB,
+            "head cache": MEMO_SIZE,
+            "routes": ROUTES_SIZE,
+            "digests": DIGESTS_SIZE,
+            "log": LOG_SIZE,
+            "preloaded files": 64 * MIB,
+            "connections": 1000 * HEAVY_SIZE,
+        }
+        replaced = sum(expected.values()) - START - 16 * MIB - 16 * KIB
+        assert terms(plan) == {**expected, "allocator slack": replaced // 2}
+        assert plan.ceiling == sum(terms(plan).values())
+
+    @pytest.mark.parametrize(
+        ("setting", "term", "growth"),
+        [
+            ({"chunk_size": 16 * MIB}, "refill buffer", 16 * MIB - 32 * KIB),
+            ({"memory_budget": 65 * MIB}, "preloaded files", MIB),
+            ({"max_head_size": MIB}, "connections", 100 * (MIB - 16 * KIB)),
+            ({"max_head_size": MIB}, "receive buffer", MIB - 16 * KIB),
+            ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
+        ],
+    )
+    def test_a_setting_that_takes_memory_is_in_its_term(
+        self, setting: dict[str, Any], term: str, growth: int
+    ) -> None:
+        plain, plan = (plan_memory(Config(**it), START, 100, None) for it in ({}, setting))
+        assert terms(plan)[term] - terms(plain)[term] == growth
+        assert abs(plan.ceiling - plain.ceiling) >= abs(growth)
+
+
+def _fill_head_cache(keep: list[object], tmp_path: Path) -> None:
+    memo = HeadCache()
+    keep.append(memo)
+    for number in range(20_000):
+        head = b"GET /%06d HTTP/1.1\r\nHost: files.test\r\nUser-Agent: %050d\r\n\r\n" % (
+            number,
+            number,
+        )
+        response = Response(200, b"HTTP/1.1 200 OK\r\n%0200d" % number, State.IDLE, fresh_until=2.0)
+        memo.remember(head, response, 1.0)
+
+
+def _fill_refill_buffer(keep: list[object], tmp_path: Path) -> None:
+    keep.append(Reader(MIB))
+
+
+def _fill_log(keep: list[object], tmp_path: Path) -> None:
+    writer = LogWriter(str(tmp_path / "log"))
+    keep.append(writer)
+    for _ in range(20_000):
+        writer.write(b"x" * 99 + b"\n", 0.0)
+
+
+# What fills a term to its brim. Routes, digests, files and connections are measured in
+# tests/integration/test_exhaustion.py and tests/files, where there is a server to fill them.
+FILLERS: dict[str, Callable[[list[object], Path], None]] = {
+    "head cache": _fill_head_cache,
+    "refill buffer": _fill_refill_buffer,
+    "log": _fill_log,
+}
+
+
+@pytest.mark.parametrize("name", FILLERS)
+def test_a_term_is_what_its_owner_takes_at_the_most(name: str, tmp_path: Path) -> None:
+    size = terms(plan_memory(Config(chunk_size=MIB), START, 100, None))[name]
+    keep: list[object] = []
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        FILLERS[name](keep, tmp_path)
+        taken = tracemalloc.get_traced_memory()[1] - before  # at the peak: a memo is emptied
+    finally:
+        tracemalloc.stop()
+    for each in keep:
+        if isinstance(each, LogWriter):
+            each.close()
+    # A growing bytearray is an eighth larger than its bytes; the slack has room for that.
+    assert size // 2 < taken <= size * 9 // 8
 
 
 def test_without_a_limit_all_is_as_wanted() -> None:
     plan = plan_memory(Config(), START, 1000, None)
-    assert plan.memory_budget == 64 * MIB
-    assert plan.connections == 1000
-    assert plan.connection_size > 16 * KIB
-    assert plan.base > START
-    assert plan.ceiling == plan.base + plan.memory_budget + 1000 * plan.connection_size
+    assert (plan.memory_budget, plan.connections, plan.heavy_connections) == (64 * MIB, 1000, 1000)
 
 
 def test_connections_are_no_more_than_there_are_descriptors_for() -> None:
@@ -32,24 +140,22 @@ def test_connections_are_no_more_than_there_are_descriptors_for() -> None:
 
 def test_preloading_is_what_gives_way_first() -> None:
     free = plan_memory(Config(), START, 100, None)
-    plan = plan_memory(Config(memory_limit=free.ceiling - MIB), START, 100, None)
-    assert plan.memory_budget == free.memory_budget - MIB
+    plan = plan_memory(Config(memory_limit=free.ceiling - 3 * MIB), START, 100, None)
+    assert plan.memory_budget == free.memory_budget - 2 * MIB  # and its slack
     assert plan.connections == 100
 
 
 def test_connections_give_way_when_they_would_take_more_than_half() -> None:
-    free = plan_memory(Config(), START, 100_000, None)
-    limit = free.base + 64 * MIB
+    bare = plan_memory(Config(memory_budget=0), START, 0, None)
+    limit = bare.ceiling + 96 * MIB
     plan = plan_memory(Config(memory_limit=limit), START, 100_000, None)
     assert plan.memory_budget == 32 * MIB
-    assert plan.connections == 32 * MIB // plan.connection_size
+    assert plan.connections == 32 * MIB // HEAVY_SIZE
 
 
 def test_the_last_connections_go_before_preloading() -> None:
-    config = Config(max_head_size=MIB)
-    free = plan_memory(config, START, 100, None)
-    least = 8 * free.connection_size
-    config = Config(max_head_size=MIB, memory_limit=free.base + least + 1000)
+    least = plan_memory(Config(max_head_size=MIB, memory_budget=0), START, 8, None)
+    config = Config(max_head_size=MIB, memory_limit=least.ceiling + 1500)
     plan = plan_memory(config, START, 100, None)
     assert (plan.connections, plan.memory_budget) == (8, 1000)
 
@@ -66,28 +172,68 @@ def test_a_limit_without_room_to_serve_is_refused() -> None:
         plan_memory(Config(memory_limit=MIB), START, 100, None)
 
 
+@pytest.mark.parametrize("limits_heavy", [False, True])
+@pytest.mark.parametrize("size", [MIB, 16 * MIB, 32 * MIB, 48 * MIB])
+def test_a_small_container_is_served_with_the_least(size: int, limits_heavy: bool) -> None:
+    plan = plan_memory(Config(), START, 1000, size, limits_heavy=limits_heavy)
+    assert plan.memory_budget == 0
+    assert plan.heavy_connections == 8
+    assert plan.connections == (64 if limits_heavy else 8)
+    with pytest.raises(ConfigError):
+        plan_memory(Config(memory_limit=size // 2), START, 1000, None)
+
+
+def test_light_connections_are_not_planned_for_at_their_worst() -> None:
+    both = [
+        plan_memory(Config(), START, 5000, 80 * MIB, limits_heavy=limits_heavy)
+        for limits_heavy in (False, True)
+    ]
+    worst, plan = both
+    assert worst.connections == worst.heavy_connections
+    assert plan.connections > 4 * worst.connections
+    assert plan.heavy_connections >= worst.connections * 3 // 4
+    assert plan.ceiling <= 40 * MIB
+    light = plan.connections - plan.heavy_connections
+    assert terms(plan)["connections"] == light * LIGHT_SIZE + plan.heavy_connections * HEAVY_SIZE
+
+
 @given(
-    limit=st.integers(40 * MIB, GIB),
+    limit=st.integers(20 * MIB, GIB),
     connections=st.integers(8, 100_000),
     budget=st.integers(0, GIB),
     head=st.integers(256, MIB),
+    chunk=st.integers(512, 16 * MIB),
+    limits_heavy=st.booleans(),
+    implied=st.booleans(),
 )
-def test_the_ceiling_is_beneath_the_limit_or_the_limit_is_refused(
-    limit: int, connections: int, budget: int, head: int
+def test_the_ceiling_is_beneath_the_limit_or_the_least(
+    limit: int,
+    connections: int,
+    budget: int,
+    head: int,
+    chunk: int,
+    limits_heavy: bool,
+    implied: bool,
 ) -> None:
-    config = Config(memory_limit=limit, memory_budget=budget, max_head_size=head)
+    config = Config(
+        memory_limit=0 if implied else limit,
+        memory_budget=budget,
+        max_head_size=head,
+        chunk_size=chunk,
+    )
+    cgroup = 2 * limit if implied else None
     try:
-        plan = plan_memory(config, START, connections, None)
+        plan = plan_memory(config, START, connections, cgroup, limits_heavy=limits_heavy)
     except ConfigError:
+        assert not implied
         return
-    assert plan.ceiling <= limit
-    assert 8 <= plan.connections <= connections
+    assert plan.ceiling <= limit or (implied and plan.memory_budget == 0)
+    assert 8 <= plan.heavy_connections <= plan.connections <= connections
+    assert limits_heavy or plan.heavy_connections == plan.connections
     assert 0 <= plan.memory_budget <= budget
 
 
 def test_the_size_of_this_process_is_read() -> None:
-    if not os.path.exists("/proc/self/statm"):
-        pytest.skip("no /proc on this machine")
     assert MIB < process_size() < 4 * GIB
 
 
@@ -131,16 +277,20 @@ def test_the_limit_of_a_cgroup_is_found(case: str, monkeypatch: pytest.MonkeyPat
             raise FileNotFoundError(path)
         return io.StringIO(files[path])
 
-    monkeypatch.setattr(evloop.process.memory, "open", fake_open, raising=False)
+    monkeypatch.setattr(evloop.process.cgroup, "open", fake_open, raising=False)
     assert cgroup_limit() == expected
 
 
-def test_a_platform_without_proc_has_no_figures(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(("platform", "unit"), [("linux", 1024), ("darwin", 1)])
+def test_a_platform_without_proc_tells_the_peak(
+    platform: str, unit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fake_open(path: str, *_: object, **__: object) -> io.StringIO:
         raise FileNotFoundError(path)
 
     monkeypatch.setattr(evloop.process.memory, "open", fake_open, raising=False)
-    assert process_size() == 0
+    monkeypatch.setattr(evloop.process.cgroup, "open", fake_open, raising=False)
+    monkeypatch.setattr("evloop.process.memory.sys.platform", platform)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert process_size() >= peak * unit > 0
     assert cgroup_limit() is None

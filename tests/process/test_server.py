@@ -20,11 +20,12 @@ from evloop.process.environment import ServerError, connection_limit
 from evloop.process.server import Phase
 from tests.support.bench import write
 from tests.support.client import Client, request
-from tests.support.deadline import eventually
+from tests.support.deadline import PATIENCE, eventually
 from tests.support.descriptors import no_leaks
 from tests.support.serving import call, serving
 
 LARGE = os.urandom(8 * 1024 * 1024)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +224,7 @@ class TestEnding:
         server = Server(config(root))
         thread = threading.Thread(target=server.run)
         thread.start()
-        eventually(lambda: server.phase is Phase.OPEN, "the server to open")
+        eventually(lambda: server.phase is Phase.RUNNING, "the server to run")
         server.finish()
         thread.join(20)
         assert server.phase is Phase.CLOSED
@@ -285,22 +286,119 @@ class TestEnding:
             client = call(server, receive_buffer=64 * 1024)
             client.send(request("/large.bin"))
             client.receive_head()
+            server.stop()
         with pytest.raises(ConnectionResetError):
             client.receive_bytes(len(LARGE))
         client.socket.close()
 
 
+class TestInThread:
+    def test_downloads_may_end(self, root: Path) -> None:
+        server = Server(config(root))
+        bodies: list[bytes] = []
+        with server.in_thread():
+            client = call(server, receive_buffer=64 * 1024)
+            client.send(request("/large.bin"))
+            client.receive_head()
+            reader = threading.Thread(target=self._read_when_it_ends, args=(server, client, bodies))
+            reader.start()
+        reader.join()
+        assert server.phase is Phase.CLOSED
+        assert bodies == [LARGE]
+        client.socket.close()
+
+    def _read_when_it_ends(self, server: Server, client: Client, bodies: list[bytes]) -> None:
+        eventually(lambda: server.phase is Phase.FINISHING, "the end to begin")
+        bodies.append(client.receive_bytes(len(LARGE)))
+
+    @pytest.mark.parametrize(("timeout", "setting"), [(0.0, "24h"), (None, "0s")])
+    def test_its_patience_has_an_end(self, root: Path, timeout: float | None, setting: str) -> None:
+        server = Server(config(root, shutdown_timeout=setting))
+        clients: list[Client] = []
+
+        def serve() -> None:
+            with server.in_thread(timeout):
+                clients.append(call(server, receive_buffer=64 * 1024))
+                clients[0].send(request("/large.bin"))
+                clients[0].receive_head()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        thread.join(PATIENCE)
+        is_over = not thread.is_alive()
+        server.stop()
+        thread.join()
+        assert is_over
+        with pytest.raises(ConnectionResetError):
+            clients[0].receive_bytes(len(LARGE))
+        clients[0].socket.close()
+
+    def test_an_exception_ends_downloads_at_once(self, root: Path) -> None:
+        server = Server(config(root))
+        with pytest.raises(ZeroDivisionError):
+            self._fail_during_a_download(server)
+        assert server.phase is Phase.CLOSED
+
+    def _fail_during_a_download(self, server: Server) -> None:
+        with server.in_thread(), call(server, receive_buffer=64 * 1024) as client:
+            client.send(request("/large.bin"))
+            client.receive_head()
+            raise ZeroDivisionError
+
+    def test_what_ended_the_loop_is_raised(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise ZeroDivisionError
+
+        server = Server(config(root))
+        monkeypatch.setattr("evloop.process.worker.Worker.turn", fail)
+        with pytest.raises(ZeroDivisionError), server.in_thread():
+            eventually(lambda: server.phase is Phase.CLOSED, "the end")
+
+
 class TestSignals:
+    @pytest.mark.parametrize("ended", [False, True])
+    def test_a_server_that_is_not_open_changes_no_handler(self, root: Path, ended: bool) -> None:
+        server = Server(config(root))
+        if ended:
+            server.close()
+        before = [signal.getsignal(number) for number in SIGNALS]
+        with pytest.raises(RuntimeError, match="only once" if ended else "not open yet"):
+            server.signals().__enter__()
+        assert [signal.getsignal(number) for number in SIGNALS] == before
+        fd = signal.set_wakeup_fd(-1)
+        assert fd == -1
+
+    def test_another_thread_changes_no_handler(self, root: Path) -> None:
+        server = Server(config(root))
+        server.open()
+        before = [signal.getsignal(number) for number in SIGNALS]
+        errors: list[str] = []
+
+        def enter() -> None:
+            try:
+                server.signals().__enter__()
+            except ValueError as error:
+                errors.append(str(error))
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+        server.close()
+        assert len(errors) == 1
+        assert [signal.getsignal(number) for number in SIGNALS] == before
+
     def test_handlers_are_put_back(self, root: Path) -> None:
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-        before = [signal.getsignal(number) for number in numbers]
+        before = [signal.getsignal(number) for number in SIGNALS]
         server = Server(config(root))
         server.open()
         with server.signals():
-            assert [signal.getsignal(number) for number in numbers] != before
+            assert signal.default_int_handler not in map(signal.getsignal, SIGNALS)
+            assert signal.SIG_DFL not in map(signal.getsignal, SIGNALS)
             os.kill(os.getpid(), signal.SIGTERM)
             server.run()
-        assert [signal.getsignal(number) for number in numbers] == before
+        assert [signal.getsignal(number) for number in SIGNALS] == before
         assert server.phase is Phase.CLOSED
 
     def test_a_second_signal_ends_at_once(self, root: Path) -> None:
@@ -343,13 +441,14 @@ class TestSignals:
             os.kill(os.getpid(), signal.SIGALRM)
             assert client.receive_bytes(len(LARGE)) == LARGE
 
-    def test_the_log_is_reopened(self, root: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP])
+    def test_the_log_is_reopened(self, root: Path, tmp_path: Path, number: signal.Signals) -> None:
         path = tmp_path / "log"
         server = Server(config(root, access_log=str(path)))
         server.open()
         path.rename(tmp_path / "log.1")
         with server.signals():
-            os.kill(os.getpid(), signal.SIGUSR1)
+            os.kill(os.getpid(), number)
             thread = threading.Thread(target=self._finish_when, args=(server, path))
             thread.start()
             server.run()

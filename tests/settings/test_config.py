@@ -1,6 +1,7 @@
 """Settings: one table for the library, the command line and the environment."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from evloop.settings.config import (
     read_config,
     variable_name,
 )
+from evloop.settings.printable import printable
 
 KIB, MIB = 1024, 1024**2
 
@@ -105,7 +107,7 @@ def test_a_text_is_read(name: str, text: str) -> None:
 
 @pytest.mark.parametrize(("name", "text"), REFUSED)
 def test_a_text_that_makes_no_sense_is_refused_by_name(name: str, text: str) -> None:
-    shown = text or "''"
+    shown = printable(text) or "''"  # one line, whatever is in the text
     with pytest.raises(ConfigError) as refused:
         read_config(".", {name: [text]}, {})
     assert str(refused.value).startswith(f"{option_name(name)} {shown}: ")
@@ -166,6 +168,95 @@ def test_the_library_checks_as_well(setting: dict[str, Any]) -> None:
     (name,) = setting
     with pytest.raises(ConfigError, match=option_name(name)):
         Config(**setting)
+
+
+# What the library takes for each kind of setting, and what it keeps.
+TAKEN: list[tuple[str, object, object]] = [
+    ("root", Path("/srv"), "/srv"),
+    ("root", b"/srv/\xff", "/srv/\udcff"),
+    ("host", "127.0.0.1", ("127.0.0.1",)),
+    ("host", ["127.0.0.1", "::1"], ("127.0.0.1", "::1")),
+    ("index", "index.html", ("index.html",)),
+    ("index", ["a.html"], ("a.html",)),
+    ("port", "8080", 8080),
+    ("port", 0, 0),
+    ("chunk_size", "32KiB", 32 * KIB),
+    ("memory_limit", 64 * MIB, 64 * MIB),
+    ("idle_timeout", "10s", 10.0),
+    ("idle_timeout", 10, 10.0),
+    ("revalidate", 0.5, 0.5),
+    ("hidden", "off", False),
+    ("hidden", True, True),
+    ("symlinks", "deny", Symlinks.DENY),
+    ("symlinks", Symlinks.DENY, Symlinks.DENY),
+    ("transfer", "sendfile", Transfer.SENDFILE),
+    ("preload", "private", PreloadMode.PRIVATE),
+    ("log_format", "json", LogFormat.JSON),
+    ("max_connections", "5", 5),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "kept"), TAKEN)
+def test_the_library_takes_typed_values_and_texts(name: str, value: Any, kept: object) -> None:
+    setting = getattr(Config(**{name: value}), name)
+    assert setting == kept
+    assert type(setting) is type(kept)
+
+
+MISTAKEN: list[tuple[str, object, str]] = [
+    # setting, value, the message
+    ("root", "", "ROOT '': it is empty"),
+    ("root", "a\0b", r"ROOT a\x00b: a path has no zero byte"),
+    ("root", "\ud800", r"ROOT \ud800: this is no name that the file system could have"),
+    ("root", None, "ROOT None: a path is wanted"),
+    ("root", 3, "ROOT 3: a path is wanted"),
+    ("host", None, "--host None: a text is wanted"),
+    ("host", ("127.0.0.1", 1), "--host 1: a text is wanted"),
+    ("host", "a\0b", r"--host a\x00b: a name or an address is wanted"),
+    ("index", b"index.html", "--index b'index.html': a text is wanted"),
+    ("index", "\ud800", r"--index \ud800: this is no name that the file system could have"),
+    ("index", "..", "--index ..: the name of a file is wanted, without a slash"),
+    ("index", {"a.html"}, "--index {'a.html'}: a text is wanted"),
+    ("port", True, "--port True: a whole number is wanted"),
+    ("port", 80.0, "--port 80.0: a whole number is wanted"),
+    ("port", None, "--port None: a whole number is wanted"),
+    ("port", ["80"], "--port ['80']: a whole number is wanted"),
+    ("chunk_size", 32768.0, "--chunk-size 32768.0: a whole number is wanted"),
+    ("chunk_size", "32 quarts", "--chunk-size 32 quarts: a size is a whole number"),
+    ("memory_budget", 10**400, "is possible"),
+    ("memory_budget", 10**5000, "--memory-budget <int>: at most"),
+    ("idle_timeout", float("nan"), "--idle-timeout nan: a number of seconds is wanted"),
+    ("idle_timeout", float("inf"), "--idle-timeout inf: a number of seconds is wanted"),
+    ("idle_timeout", 10**400, "a number of seconds is wanted"),
+    ("idle_timeout", True, "--idle-timeout True: a number of seconds is wanted"),
+    ("idle_timeout", None, "--idle-timeout None: a number of seconds is wanted"),
+    ("hidden", 0, "--hidden 0: on or off is wanted"),
+    ("hidden", "false", "--hidden false: on or off is wanted"),
+    ("hidden", None, "--hidden None: on or off is wanted"),
+    ("symlinks", Transfer.COPY, "--symlinks <Transfer.COPY: 'copy'>: one of inside, deny, follow"),
+    ("symlinks", True, "--symlinks True: one of inside, deny, follow is wanted"),
+    ("transfer", "splice", "--transfer splice: one of copy, sendfile is wanted"),
+    ("cache_control", None, "--cache-control None: a text is wanted"),
+    ("access_log", Path("/log"), "--access-log PosixPath('/log'): a text is wanted"),
+    ("access_log", "a\0b", r"--access-log a\x00b: a path has no zero byte"),
+    ("user", 0, "--user 0: a text is wanted"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"), MISTAKEN, ids=[f"{name}-{type(it)}" for name, it, _ in MISTAKEN]
+)
+def test_the_library_refuses_everything_else_by_name(name: str, value: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Config(**{name: value})
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_setting_that_does_not_exist_is_a_mistake_in_the_program() -> None:
+    unknown: dict[str, Any] = {"chunksize": 1}
+    with pytest.raises(TypeError, match="chunksize"):
+        Config(**unknown)
 
 
 def test_every_setting_but_the_root_is_an_option() -> None:

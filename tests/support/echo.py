@@ -52,6 +52,10 @@ class Echo:
         return self.since + _TIMEOUT
 
     @property
+    def is_heavy(self) -> bool:
+        return bool(self._line or self._unsent)
+
+    @property
     def room(self) -> int:
         return _MAX_LINE - len(self._line)
 

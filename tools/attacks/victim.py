@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from unittest.mock import patch
 
-import evloop.process.server
+import evloop.process.worker
 from evloop import Config, Server
 from evloop.files.reader import Reader
 
@@ -28,7 +28,7 @@ def main() -> None:
     config = Config(port=0, host=("127.0.0.1",), **settings)
     # The product always asks for what is in memory first; only here it can be told not to.
     with (
-        patch.object(evloop.process.server, "Reader", partial(Reader, nowait=nowait)),
+        patch.object(evloop.process.worker, "Reader", partial(Reader, nowait=nowait)),
         Server(config).in_thread() as server,
     ):
         _say(server.addresses[0])
@@ -36,7 +36,7 @@ def main() -> None:
             if line == "figures\n":
                 _say(_figures(server))
             else:
-                server._reactor.lag.reset()
+                server.worker.reactor.lag.reset()
 
 
 def _figures(server: Server) -> dict[str, object]:

@@ -169,6 +169,10 @@ class StagedBody:
     def done(self) -> bool:
         return not self.remaining
 
+    @property
+    def is_heavy(self) -> bool:
+        return False
+
     def advance(self, count: int) -> None:
         if not self._is_open or count > self.remaining:
             raise ProtocolViolationError("more was paid than was there")

@@ -1,0 +1,65 @@
+"""The life of a server: its phases, and what it may be told in each of them."""
+
+from enum import Enum
+
+
+class Phase(Enum):
+    """Where a server is in its life."""
+
+    NEW = "new"
+    OPEN = "open"
+    """Listens, and the loop does not run yet."""
+    RUNNING = "running"
+    FINISHING = "finishing"
+    """Waits for the last answers, or is about to end."""
+    CLOSED = "closed"
+
+
+class Command(Enum):
+    """What a server may be told, from any thread or by a signal."""
+
+    FINISH = "finish"
+    STOP = "stop"
+    END_SIGNAL = "end signal"
+    """SIGINT or SIGTERM."""
+    LOG_SIGNAL = "log signal"
+    """SIGUSR1 or SIGHUP."""
+
+
+class Effect(Enum):
+    """What a command comes to."""
+
+    WAIT = "kept until the loop runs"
+    DRAIN = "accepts no more, and lets downloads end"
+    END = "ends at once"
+    REOPEN_LOG = "reopens the log"
+    NOTHING = "nothing"
+
+
+EFFECTS: dict[Phase, dict[Command, Effect]] = {
+    Phase.NEW: dict.fromkeys(Command, Effect.WAIT),
+    Phase.OPEN: dict.fromkeys(Command, Effect.WAIT),
+    Phase.RUNNING: {
+        Command.FINISH: Effect.DRAIN,
+        Command.STOP: Effect.END,
+        Command.END_SIGNAL: Effect.DRAIN,
+        Command.LOG_SIGNAL: Effect.REOPEN_LOG,
+    },
+    Phase.FINISHING: {
+        Command.FINISH: Effect.NOTHING,
+        Command.STOP: Effect.END,
+        Command.END_SIGNAL: Effect.END,
+        Command.LOG_SIGNAL: Effect.REOPEN_LOG,
+    },
+    Phase.CLOSED: dict.fromkeys(Command, Effect.NOTHING),
+}
+"""What each command comes to in each phase."""
+
+WRONG_PHASE: dict[Phase, str] = {
+    Phase.NEW: "the server is not open yet",
+    Phase.OPEN: "the server is open already",
+    Phase.RUNNING: "the server runs already",
+    Phase.FINISHING: "the server runs already",
+    Phase.CLOSED: "a server runs only once",
+}
+"""What the RuntimeError says of a method that is not for this phase."""
