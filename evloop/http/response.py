@@ -21,8 +21,8 @@ class Body(Protocol):
     remaining: int
     """Bytes that are still to be sent."""
 
-    def peek(self) -> "Buffer | Window | None":
-        """Return the next bytes, None when the disk does not have them at hand.
+    def peek(self) -> "Buffer | Window | float":
+        """Return the next bytes; seconds to wait when the disk does not have them at hand.
 
         Raises OSError when they can't be had any more: the head has promised too much.
         """

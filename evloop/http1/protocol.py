@@ -188,7 +188,7 @@ class Http1Protocol:
             return (head, piece) if head else (piece,)
         if head:
             return (head,)
-        if piece is None:
+        if isinstance(piece, float):
             self._rest(now)
             return ()
         return piece

@@ -5,20 +5,25 @@ turn happens at one time. A handler that raises is told so and ends by itself; t
 everybody else go on.
 """
 
+import logging
 import socket
 import time
 from collections.abc import Callable
 from itertools import islice
+from math import inf
 from typing import Protocol
 
 from evloop.net.lag import LoopLag
 from evloop.net.poller import MAX_EVENTS, READ, Poller, default_poller
-from evloop.net.timers import Timers
+from evloop.net.timers import NO_SLOT, Timers
 
 MAX_EXPIRED = 256
 """Deadlines that are acted on in one turn, at most: those of a flood all come at once."""
+
 LONGEST_WAIT = 3600.0
 """Seconds that one turn waits, at most: pollers refuse 2^31 milliseconds and more."""
+
+_log = logging.getLogger("evloop")
 
 
 class Handler(Protocol):
@@ -93,6 +98,12 @@ class Reactor:
             except Exception as error:
                 timed.fail(error)
 
+    def call_at(self, when: float, callback: Callable[[float], None]) -> "Call":
+        """Have *callback* called once at *when*, on this reactor's clock, with the time then."""
+        call = Call(when, callback)
+        self.timers.watch_closely(call)
+        return call
+
     def handlers(self) -> list[Handler]:
         """Return all that is registered now."""
         return list(self._handlers.values())
@@ -100,6 +111,28 @@ class Reactor:
     def close(self) -> None:
         """Close the poller. Handlers close what is theirs."""
         self._poller.close()
+
+
+class Call:
+    """A call that is yet to come, unless it is cancelled."""
+
+    __slots__ = ("_callback", "deadline", "slot")
+
+    def __init__(self, when: float, callback: Callable[[float], None]) -> None:
+        self._callback = callback
+        self.deadline = when
+        self.slot = NO_SLOT
+
+    def expire(self, now: float) -> None:
+        self.deadline = inf
+        self._callback(now)
+
+    def fail(self, error: Exception) -> None:
+        _log.error("a call failed", exc_info=error)
+
+    def cancel(self) -> None:
+        """Let it not happen. May be called again, and afterwards."""
+        self.deadline = inf
 
 
 class Waker:

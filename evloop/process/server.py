@@ -31,8 +31,6 @@ from evloop.settings.units import format_duration
 from evloop.site.clock import Clock
 from evloop.site.site import Site, SiteSettings
 
-_SWEEP_INTERVAL = 5.0
-
 _log = logging.getLogger("evloop")
 
 
@@ -101,7 +99,13 @@ class Server:
         cache_settings = CacheSettings(
             config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
         )
-        self._cache = Cache(self._root, self._reader, cache_settings, self._memo.clear)
+        self._cache = Cache(
+            self._root,
+            self._reader,
+            cache_settings,
+            self._memo.clear,
+            call_at=self._reactor.call_at,
+        )
         site_settings = SiteSettings(
             tuple(os.fsencode(name) for name in config.index),
             config.cache_control.encode(),
@@ -153,7 +157,6 @@ class Server:
                 self._reactor.turn(self._max_wait())
                 if self._sink is not None:
                     self._sink.flush(self._reactor.now)
-                self._cache.sweep(self._reactor.now)
         finally:
             self._close()
 
@@ -235,8 +238,6 @@ class Server:
         waits = [self._give_up_at - now] if self.phase is Phase.FINISHING else []
         if self._sink is not None and (wait := self._sink.wait(now)) >= 0:
             waits.append(wait)
-        if self._cache.is_loading:
-            waits.append(_SWEEP_INTERVAL)
         return max(0.0, min(waits)) if waits else -1.0
 
     def _close(self) -> None:

@@ -8,10 +8,12 @@ import errno
 import os
 from typing import NamedTuple
 
-from evloop.files.bodies import FileBody, PartsBody, SendfileBody
+from evloop.files.bodies import FileBody, SendfileBody
 from evloop.files.cache import Cache, Found
 from evloop.files.content import BytesBody
 from evloop.files.entry import Entry
+from evloop.files.parts import PartsBody
+from evloop.files.preload import Preload
 from evloop.files.reader import Reader
 from evloop.http.conditional import CONDITIONAL_FIELDS, Validators, Verdict, evaluate, range_applies
 from evloop.http.error_page import error_page
@@ -36,7 +38,8 @@ _SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
 _CLOSING = frozenset({400, 408, 414, 431, 505})
 
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+# EAGAIN: another process has a lease on the file.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN})
 _BROKEN = frozenset({errno.EIO, errno.ESTALE, errno.EUCLEAN, errno.ETIMEDOUT})
 
 
@@ -107,7 +110,7 @@ class Site:
 
     # Look-up
 
-    def _find(self, paths: tuple[bytes, ...], now: float) -> Found | None:
+    def _find(self, paths: tuple[bytes, ...], now: float) -> Found | Preload:
         for path in paths[:-1]:
             try:
                 return self._cache.find(path, now)
@@ -137,7 +140,7 @@ class Site:
 
     def _serve(self, request: Request, route: Route, now: float) -> Response | None:
         found = self._find(route, now)
-        if found is None:
+        if isinstance(found, Preload):
             return None
         entry = found.entry
         if entry.content is not None and self._is_plain(request):
@@ -253,7 +256,8 @@ class Site:
         entry = found.entry
         content = found.private or entry.content
         if content is None:
-            return self._file_body(found.fd, range(entry.size), self._reader)
+            promised = entry.signature if entry.is_strong else None
+            return self._file_body(found.fd, range(entry.size), self._reader, promised)
         body = content.body(0, entry.size)
         if found.private is not None:
             found.private.release()

@@ -220,7 +220,12 @@ class Wire:
         self.reader = Reader(CHUNK)
         self.memo = HeadCache()
         self.cache = Cache(
-            self.root, self.reader, cache_settings or CacheSettings(), self.memo.clear, later_ns
+            self.root,
+            self.reader,
+            cache_settings or CacheSettings(),
+            self.memo.clear,
+            later_ns,
+            call_at=self.reactor.call_at,
         )
         site_settings = SiteSettings(sendfile=sendfile)
         clock = stopped_clock(WALL)

@@ -10,6 +10,7 @@ import re
 
 from evloop.http.request import Request, RequestError
 from evloop.http.response import NEVER, Buffer, Content, Response, Window, render_head
+from evloop.http1.context import REST
 from evloop.http1.states import State
 
 KINDS = ("page", "content", "body", "slow", "late", "gone", "window", "broken")
@@ -146,7 +147,7 @@ class StagedBody:
         """The bytes that can be had of it."""
         return self._data[: len(self._data) // 2] if self._kind == "broken" else self._data
 
-    def peek(self) -> Buffer | Window | None:
+    def peek(self) -> Buffer | Window | float:
         if not self._is_open:
             raise ProtocolViolationError("a look into a closed body")
         self._peeks += 1
@@ -154,7 +155,7 @@ class StagedBody:
         if not piece:
             raise OSError(errno.ESTALE, "the file has become shorter")
         if self._kind == "slow" and self._peeks % 2:
-            return None
+            return REST
         return StagedWindow(piece) if self._kind == "window" else memoryview(piece)
 
     def advance(self, count: int) -> None:
