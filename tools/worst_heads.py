@@ -40,6 +40,7 @@ from evloop.http1.head import (
     parse_head,
 )
 from evloop.http1.writer import Answer, write
+from evloop.net.reactor import Reactor
 from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
@@ -174,7 +175,8 @@ def open_site() -> Iterator[Ask]:
             path.write_bytes(b"x" * _FILE_SIZE)
         root = Root(directory)
         reader = Reader()
-        cache = Cache(root, reader, CacheSettings(revalidate=1e9))
+        reactor = Reactor()
+        cache = Cache(root, reader, CacheSettings(revalidate=1e9), call_at=reactor.call_at)
         site = Site(cache, reader, Clock(), SiteSettings(), PreparedResponses())
         turns = count()
         try:
@@ -182,6 +184,7 @@ def open_site() -> Iterator[Ask]:
         finally:
             cache.close()
             root.close()
+            reactor.close()
 
 
 def _answer(site: Site, received: bytes, turns: Iterator[int]) -> Answer:

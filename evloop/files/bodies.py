@@ -1,4 +1,4 @@
-"""Where the bytes of a response body come from.
+"""Bodies that are refilled from an open file.
 
 A body is read with peek() and paid for with advance(): peek() shows the next bytes, the
 caller sends what the socket takes, and advance() consumes exactly that many. So a body
@@ -6,48 +6,85 @@ never holds bytes that were read but not sent, and a stalled download costs its 
 descriptor and an offset, nothing else.
 """
 
+import errno
 import os
-from collections.abc import Sequence
 
-from evloop.files.content import BytesBody
-from evloop.files.reader import Reader, end_of_file
-from evloop.files.root import close_descriptor
+from evloop.files.entry import Signature
+from evloop.files.reader import FileChangedError, FileReadError, Reader, end_of_file, wait_after
+from evloop.files.walk import close_descriptor
 
 WINDOW_SIZE = 256 * 1024
-"""Bytes that the kernel is asked to move at once, at most."""
+"""Bytes that the kernel is asked to move at once, at most: what a connection sends in one turn
+of the loop."""
+
+# What sendfile says of the file. A TCP socket says none of these: EIO, EBADMSG, EREMOTEIO, EUCLEAN
+# and ENODATA are a disk's, ESTALE is NFS's, ENOKEY an encrypted file's, and EINVAL, EOVERFLOW,
+# ESPIPE and EISDIR mean that the file can't be sent in this way. ETIMEDOUT is a socket's: NFS says
+# EIO for it unless it is mounted with `softerr`.
+_FILE_ERRORS = frozenset(
+    {
+        errno.EIO,
+        errno.EBADMSG,
+        errno.EREMOTEIO,
+        errno.EUCLEAN,
+        errno.ENODATA,
+        errno.ESTALE,
+        errno.ENOKEY,
+        errno.EINVAL,
+        errno.EOVERFLOW,
+        errno.ESPIPE,
+        errno.EISDIR,
+    }
+)
 
 
 class FileBody:
     """A range of an open file, read through a buffer that all bodies share.
 
-    Owns *fd* and closes it. A view from peek() is valid only until the next peek() of any
-    body on the same reader: send it or drop it, never keep it.
+    Owns *fd* and closes it. With *promised*, the state of the file that a strong tag is of, the
+    last bytes are not shown when the file was rewritten since: what was sent is not the body
+    of that tag. A view from peek() is valid only until the next peek() of any body on the same
+    reader: send it or drop it, never keep it.
     """
 
-    __slots__ = ("_fd", "_next", "_reader", "_tries", "remaining")
+    __slots__ = ("_fd", "_next", "_promised", "_reader", "_tries", "remaining")
 
-    def __init__(self, fd: int, selected: range, reader: Reader) -> None:
+    def __init__(
+        self, fd: int, selected: range, reader: Reader, promised: Signature | None = None
+    ) -> None:
         self._fd = fd
         self._tries = 0  # how often the disk did not have the next bytes
         self._reader = reader
+        self._promised = promised
         self._next = selected.start
         self.remaining = len(selected)
 
     def peek(self) -> "memoryview | FileWindow | float":
-        """Return the next bytes, None when they would have to come from the disk first.
+        """Return the next bytes; seconds to wait when they have to come from the disk first.
 
-        Raises FileChangedError when the file has shrunk, OSError when it can't be read.
+        Raises FileChangedError when the file has shrunk or was rewritten, OSError when it
+        can't be read.
         """
         piece = self._reader.read(self._fd, self._next, self.remaining, self._tries)
         if piece is None:
-            self._tries += 1
-            return 0.002
+            return self._wait()
         self._tries = 0
+        if self._promised is not None and len(piece) == self.remaining:
+            self._check(self._promised)
         return piece
 
-    @property
-    def done(self) -> bool:
-        return not self.remaining
+    def _wait(self) -> float:
+        self._tries += 1
+        return wait_after(self._tries)
+
+    def _check(self, promised: Signature) -> None:
+        """Raise FileChangedError if the bytes that were read may not be the promised ones.
+
+        A change of ctime alone says nothing: a download of a file that was removed goes on.
+        """
+        status = os.fstat(self._fd)
+        if (status.st_mtime_ns, status.st_size) != (promised.mtime_ns, promised.size):
+            raise FileChangedError(errno.ESTALE, "the file was rewritten while it was sent")
 
     @property
     def file_size(self) -> int:
@@ -56,6 +93,14 @@ class FileBody:
             return os.fstat(self._fd).st_size
         except OSError:
             return 0  # closed, maybe by the loop while another thread looks
+
+    @property
+    def done(self) -> bool:
+        return not self.remaining
+
+    @property
+    def is_heavy(self) -> bool:
+        return False
 
     def advance(self, count: int) -> None:
         self._next += count
@@ -77,22 +122,27 @@ class SendfileBody(FileBody):
     """A range of an open file that the kernel moves to the socket by itself.
 
     The first piece is copied, so that it leaves together with the response head; the rest
-    are windows of the file, offered when their pages are in memory.
+    are windows of the file, offered when their pages are in memory. Under a strong tag the
+    last piece is copied too, since it must be read before the file is looked at again.
     """
 
     __slots__ = ("_is_begun",)
 
-    def __init__(self, fd: int, selected: range, reader: Reader) -> None:
-        super().__init__(fd, selected, reader)
+    def __init__(
+        self, fd: int, selected: range, reader: Reader, promised: Signature | None = None
+    ) -> None:
+        super().__init__(fd, selected, reader, promised)
         self._is_begun = False
 
     def peek(self) -> "memoryview | FileWindow | float":
-        if not self._is_begun:
+        size = self.remaining
+        if self._promised is not None:
+            size -= min(size, self._reader.chunk_size)
+        if not self._is_begun or not size:
             return super().peek()
-        size = min(self.remaining, WINDOW_SIZE)
+        size = min(size, WINDOW_SIZE)
         if not self._reader.is_at_hand(self._fd, self._next, size, self._tries):
-            self._tries += 1
-            return 0.002
+            return self._wait()
         self._tries = 0
         return FileWindow(self._fd, self._next, size)
 
@@ -118,61 +168,16 @@ class FileWindow:
     def send_to(self, descriptor: int) -> int:
         """Send to the socket *descriptor* and return the count of bytes.
 
-        Raises FileChangedError at the end of the file, OSError when the socket is gone.
+        Raises FileChangedError at the end of the file, FileReadError when the file
+        can't be read, any other OSError when the socket is gone or full. They are told apart
+        by the number: those of a file are none that a socket says.
         """
-        count = os.sendfile(descriptor, self._fd, self._offset, self.size)
+        try:
+            count = os.sendfile(descriptor, self._fd, self._offset, self.size)
+        except OSError as error:
+            if error.errno in _FILE_ERRORS:
+                raise FileReadError(error.errno, f"the file: {error.strerror}") from error
+            raise
         if count == 0:
             raise end_of_file(self._offset)
         return count
-
-
-class PartsBody:
-    """Several ranges of one file with a text before each and one after the last.
-
-    Owns *source*. Only the texts are in memory.
-    """
-
-    __slots__ = ("_ending", "_parts", "_source", "_text", "remaining")
-
-    def __init__(
-        self,
-        source: BytesBody | FileBody,
-        parts: Sequence[tuple[bytes, range]],
-        ending: bytes,
-    ) -> None:
-        self._source = source
-        self._parts = list(reversed(parts))
-        self._ending = ending
-        self._text = b""
-        self.remaining = len(ending) + sum(len(text) + len(part) for text, part in parts)
-        source.seek(range(0))
-        self._next_part()
-
-    def peek(self) -> "bytes | memoryview | FileWindow | float":
-        return self._text or self._source.peek()
-
-    def advance(self, count: int) -> None:
-        self.remaining -= count
-        if self._text:
-            self._text = self._text[count:]
-        else:
-            self._source.advance(count)
-        if not self._text and not self._source.remaining:
-            self._next_part()
-
-    @property
-    def done(self) -> bool:
-        return not self.remaining
-
-    def _next_part(self) -> None:
-        if self._parts:
-            self._text, selected = self._parts.pop()
-            self._source.seek(selected)
-        else:
-            self._text, self._ending = self._ending, b""
-
-    def close(self) -> None:
-        self._source.close()
-        self._parts.clear()
-        self._text = self._ending = b""
-        self.remaining = 0

@@ -5,13 +5,17 @@ _PIECE_SIZE = 256 * 1024
 
 
 class Budget:
-    """A ceiling in bytes, and how much beneath it is taken."""
+    """A ceiling in bytes, and how much beneath it is taken.
 
-    __slots__ = ("limit", "used")
+    `idle` is what of `used` could be had at once: contents that the cache alone holds.
+    """
+
+    __slots__ = ("idle", "limit", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self.idle = 0
 
     def reserve(self, size: int) -> bool:
         """Take *size* bytes and return True, or nothing and False when they do not fit."""
@@ -33,26 +37,47 @@ class Preloaded:
     reads it is not forgotten by the budget. Made with one holder.
     """
 
-    __slots__ = ("_budget", "_cost", "_holders", "view")
+    __slots__ = ("_budget", "_cost", "_holders", "_is_kept", "view")
 
     def __init__(self, view: memoryview, budget: Budget, cost: int) -> None:
         self.view = view
         self._budget = budget
         self._cost = cost  # bytes that were taken from the budget for this
         self._holders = 1
+        self._is_kept = False  # whether the cache is among the holders
 
     @property
     def is_in_flight(self) -> bool:
         """Whether anybody but its maker holds it."""
         return self._holders > 1
 
+    def keep(self) -> None:
+        """Let the hold of its maker be that of the cache, which gives it up when it must."""
+        self._is_kept = True
+        self._budget.idle += self._cost
+
+    def give_up(self) -> None:
+        """Release the hold of the cache."""
+        self._is_kept = False
+        if not self.is_in_flight:
+            self._budget.idle -= self._cost
+        self._holders -= 1
+        self._settle()
+
     def retain(self) -> None:
         """Keep the bytes until release()."""
+        if self._is_kept and self._holders == 1:
+            self._budget.idle -= self._cost
         self._holders += 1
 
     def release(self) -> None:
         """Stop to hold the bytes; the last one to do so gives them back to the budget."""
         self._holders -= 1
+        if self._is_kept and self._holders == 1:
+            self._budget.idle += self._cost
+        self._settle()
+
+    def _settle(self) -> None:
         if self._holders == 0:
             self._budget.release(self._cost)
 
@@ -84,6 +109,10 @@ class BytesBody:
     @property
     def done(self) -> bool:
         return not self.remaining
+
+    @property
+    def is_heavy(self) -> bool:
+        return False
 
     def seek(self, selected: range) -> None:
         """Go to another range of the same bytes."""

@@ -3,8 +3,21 @@
 import os
 from typing import NamedTuple
 
+try:  # hashlib would load OpenSSL, 2 MB, for an algorithm that Python has in itself
+    from _blake2 import blake2b
+except ImportError:  # another Python
+    from hashlib import blake2b
+
 from evloop.files.content import Preloaded
 from evloop.files.mime import media_type
+
+_DIGEST_SIZE = 16  # bytes: with 128 bits no two files of a site are ever taken for one
+_SECOND_NS = 1_000_000_000
+# What build tools give to files: 0 and 1 (Bazel, Nix), 1985-10-26T08:15:00Z (npm), and in local
+# time 1980-01-01 (zip) and 1980-02-01 (Gradle, Maven). SOURCE_DATE_EPOCH can be any second.
+_FROZEN_MTIMES = frozenset({0, 1, 499_162_500})
+_FROZEN_LOCAL_MTIMES = (315_532_800, 318_211_200)
+_MOST_OF_A_ZONE = 14 * 3600  # seconds between UTC and the local time that is furthest from it
 
 
 class Signature(NamedTuple):
@@ -27,14 +40,17 @@ def signature_of(status: os.stat_result) -> Signature:
 class Entry:
     """What is known of one state of the file at *path*.
 
-    `etag` is strong; `mtime` is in seconds; `size` is that of the representation; `content`
-    is None for a file that is streamed. `checked` is when the disk last agreed, on the
-    reactor's clock. An entry that is not `settled` may have changed again without a new
-    time stamp. `prepared` is for those who make responses of it.
+    `etag` is strong if a digest of the bytes is known, else weak; `mtime` is in seconds, 0
+    where it says nothing; `size` is that of the representation; `content` is None for a file
+    that is streamed. `checked` is when the disk last agreed, on the reactor's clock. An entry
+    that is not `settled` may have changed again without a new time stamp; from `compare_at` on
+    its bytes are compared with the file's again. `prepared` is for those who make responses of
+    it.
     """
 
     __slots__ = (
         "checked",
+        "compare_at",
         "content",
         "etag",
         "media_type",
@@ -54,22 +70,45 @@ class Entry:
         *,
         checked: float,
         settled: bool = True,
+        compare_at: float = 0.0,
         content: Preloaded | None = None,
     ) -> None:
         self.media_type = media_type(path)
         self.signature = signature
         self.etag = etag
         self.size = size
-        self.mtime = signature.mtime_ns // 1_000_000_000
+        self.mtime = signature.mtime_ns // _SECOND_NS
         self.checked = checked
         self.settled = settled
+        self.compare_at = compare_at
         self.content = content
         self.prepared: object = None
 
+    @property
+    def is_strong(self) -> bool:
+        """Whether the tag is one of the bytes, so that no other bytes may be sent under it."""
+        return not self.etag.startswith(b"W/")
+
 
 def has_frozen_mtime(mtime: int) -> bool:
-    """Whether a time of modification is a build tool's constant and says nothing."""
-    return mtime in {0, 1}
+    """Whether a time of modification, in seconds, is a build tool's constant and says nothing."""
+    return mtime in _FROZEN_MTIMES or any(
+        abs(mtime - frozen) <= _MOST_OF_A_ZONE for frozen in _FROZEN_LOCAL_MTIMES
+    )
+
+
+def has_whole_seconds(signature: Signature) -> bool:
+    """Whether the time of modification may have been set, by a build tool or an unpacker.
+
+    One that was taken from the clock at a write has a part of a second (but once in 250 times
+    where the clock ticks every 4 ms).
+    """
+    return signature.mtime_ns % _SECOND_NS == 0
+
+
+def new_digest() -> blake2b:
+    """Return what digests the bytes of a file for etag_of_content()."""
+    return blake2b(digest_size=_DIGEST_SIZE)
 
 
 def etag_of_content(digest: str) -> bytes:
@@ -77,13 +116,12 @@ def etag_of_content(digest: str) -> bytes:
     return b'"%b"' % digest.encode()
 
 
-def etag_of_times(signature: Signature) -> bytes:
-    """Return the strong tag of a file too large to be read for it.
+def etag_of_times(signature: Signature, salt: str = "") -> bytes:
+    """Return the weak tag of a file whose bytes were not seen.
 
-    Equal on replicas that keep the times of files. Where the time is frozen, only inode
-    and change time can tell two states apart, and replicas differ.
+    Equal on replicas that keep the times of files. With *salt*, for times that may be a
+    constant, it is equal only to tags of the same salt. Inode and change time are never part
+    of a tag: they tell about the machine, and differ between replicas.
     """
-    parts = [signature.mtime_ns, signature.size]
-    if has_frozen_mtime(signature.mtime_ns // 1_000_000_000):
-        parts += [signature.inode, signature.ctime_ns]
-    return b'"%b"' % "-".join(f"{part:x}" for part in parts).encode()
+    parts = [f"{signature.mtime_ns:x}", f"{signature.size:x}"]
+    return b'W/"%b"' % "-".join([*parts, salt] if salt else parts).encode()

@@ -1,60 +1,109 @@
 """Reading a small file whole, a piece at a time, without waiting for the disk."""
 
-try:  # hashlib would load OpenSSL, 2 MB, for an algorithm that Python has in itself
-    from _blake2 import blake2b
-except ImportError:  # another Python
-    from hashlib import blake2b
+from collections.abc import Callable
+from typing import Protocol
 
-from evloop.files.entry import Signature
+from evloop.files.entry import Signature, new_digest
 from evloop.files.reader import MAX_TRIES, FileChangedError, Reader
-from evloop.files.root import close_descriptor
+from evloop.files.walk import close_descriptor
 
 TURN_SIZE = 2 * 1024 * 1024
 """Bytes that are read into memory in one turn of the loop: to ask for a file is cheap, to read
-and to digest it is not. Who comes later in the turn asks again."""
+and to digest it is not. Who comes later in the turn goes on in the next."""
 RESERVE_SIZE = 2 * 1024 * 1024
 """As much again is for the first pieces of files, so that a small one is not put off by those
 who want many large ones."""
 PIECE_SIZE = 64 * 1024
 """A first piece out of the reserve. What every step takes, too: to open a file costs as much."""
-_DIGEST_SIZE = 16
+
+Wake = Callable[[float], None]
+"""What is told the time when a file is whole, can't be read, or is given up."""
+
+
+class Handle(Protocol):
+    """A call that is yet to come."""
+
+    def cancel(self) -> None:
+        """Let it not happen. May be called again, and afterwards."""
+
+
+CallAt = Callable[[float, Wake], Handle]
+"""Calls back once at a time on the reactor's clock, or soon after, with the time it is then."""
 
 
 class Preload:
-    """A file on its way into memory or, with *cost* 0, only through the digest.
+    """A file on its way into memory. Those who subscribe are told once when it is there.
 
-    Owns *fd* until take_fd() or close(). `cost` is what its bytes have taken from the
-    budget; `started` and `touched` (when somebody last asked for it) are on the reactor's
-    clock; `size` is what was found, `settled` as in an Entry.
+    Owns *fd* until close(). `cost` is what its bytes have taken from the budget; `checked` is
+    when the path led to the file, `touched` when somebody last asked for it, both on the
+    reactor's clock; `size` is what was found, `settled` as in an Entry; `tries` is how often
+    the next bytes were not in memory.
     """
 
     __slots__ = (
         "_digest",
         "_fd",
         "_offset",
-        "_tries",
+        "_subscribers",
         "_view",
+        "checked",
         "cost",
+        "path",
         "settled",
         "signature",
         "size",
-        "started",
         "touched",
+        "tries",
     )
 
     def __init__(
-        self, fd: int, signature: Signature, cost: int, now: float, *, settled: bool
+        self,
+        path: bytes,
+        fd: int,
+        signature: Signature,
+        cost: int,
+        now: float,
+        *,
+        checked: float,
+        settled: bool,
     ) -> None:
-        self._fd = fd
+        self.path = path
         self.signature = signature
         self.size = signature.size
         self.cost = cost
         self.settled = settled
-        self.started = self.touched = now
-        self._view = memoryview(bytearray(self.size if cost else 0))
-        self._digest = blake2b(digest_size=_DIGEST_SIZE)
+        self.checked = checked
+        self.touched = now
+        self.tries = 0
+        self._subscribers: dict[Wake, None] = {}
+        self._view = memoryview(bytearray(self.size))
+        self._digest = new_digest()
         self._offset = 0
-        self._tries = 0
+        self._fd = fd
+
+    # For those who wait
+
+    def subscribe(self, wake: Wake) -> None:
+        """Let *wake* be called once, from the loop, when find() has an answer."""
+        self._subscribers[wake] = None
+
+    def unsubscribe(self, wake: Wake) -> None:
+        """Forget *wake*, if it is known."""
+        self._subscribers.pop(wake, None)
+
+    @property
+    def waiting(self) -> int:
+        """How many are to be told."""
+        return len(self._subscribers)
+
+    def next_subscriber(self) -> Wake | None:
+        """Return and forget the one that has waited longest; None when there is none."""
+        for wake in self._subscribers:
+            del self._subscribers[wake]
+            return wake
+        return None
+
+    # Reading
 
     def step(self, reader: Reader, room: int, *, wait: bool = False) -> bool:
         """Read on, *room* bytes at most; return whether the file is whole.
@@ -64,28 +113,26 @@ class Preload:
         """
         end = min(self.size, self._offset + room)
         while self._offset < end:
-            tries = MAX_TRIES if wait else self._tries
+            tries = MAX_TRIES if wait else self.tries
+            view = self._view[self._offset : end]
             try:
-                piece = self._read(reader, end - self._offset, tries)
+                count = reader.read_into(self._fd, view, self._offset, len(view), tries)
             except FileChangedError:
                 self.size = end = self._offset
                 self.settled = False
                 break
-            if piece is None:
-                self._tries += 1
+            if count is None:
+                self.tries += 1
                 return False
-            self._digest.update(piece)
-            self._offset += len(piece)
-            self._tries = 0
+            self._digest.update(view[:count])
+            self._offset += count
+            self.tries = 0
         return end >= self.size
 
-    def _read(self, reader: Reader, limit: int, tries: int) -> memoryview | None:
-        """Return the next bytes, which are in the shared buffer unless they are to be kept."""
-        if not self.cost:
-            return reader.read(self._fd, self._offset, limit, tries)
-        view = self._view[self._offset : self._offset + limit]
-        count = reader.read_into(self._fd, view, self._offset, limit, tries)
-        return None if count is None else view[:count]
+    @property
+    def fd(self) -> int:
+        """The descriptor that is read; -1 when it is closed."""
+        return self._fd
 
     @property
     def done(self) -> int:
@@ -102,15 +149,11 @@ class Preload:
         """Of the bytes that were read, as hexadecimal digits."""
         return self._digest.hexdigest()
 
-    def take_fd(self) -> int:
-        """Return the descriptor, which is the caller's from now on."""
-        fd, self._fd = self._fd, -1
-        return fd
-
     def close(self) -> None:
         """Close the descriptor. May be called again."""
         if self._fd >= 0:
-            close_descriptor(self.take_fd())
+            close_descriptor(self._fd)
+            self._fd = -1
 
 
 class Allowance:

@@ -20,7 +20,7 @@ class Validators(NamedTuple):
     """What identifies one state of a representation."""
 
     etag: bytes
-    """Strong, with its quotes."""
+    """With its quotes; strong, or with `W/` in front."""
     last_modified: int | None
     """Seconds since the epoch; None where the modification time means nothing."""
 
@@ -62,6 +62,8 @@ def range_applies(if_range: bytes | None, validators: Validators, now: int) -> b
     """Whether Range may be honoured under an If-Range field (RFC 9110 section 13.1.5)."""
     if if_range is None:
         return True
+    if validators.etag.startswith(b"W/"):
+        return False  # nothing that is weak can be matched, and the date is no better
     if if_range.startswith((b'"', b"W/")):
         return if_range == validators.etag
     # The date must be equal, and a strong validator: the file can still change within the

@@ -22,7 +22,7 @@ small files, which are the dearest, or two thousand of larger ones."""
 
 # A dict entry at its growth, the Answer with its tuple and numbers, the Response with its fields,
 # and the headers of the bytes objects; tests/http1/test_headcache.py measures it.
-_ENTRY_COST: Final = 1600
+_ENTRY_COST: Final = 800
 
 
 class HeadCache:

@@ -64,14 +64,25 @@ class Listener:
 
     def ready(self, bits: int, now: float) -> None:
         """Accept what has arrived, up to the batch and the limit."""
-        self._accept_some(ACCEPT_BATCH, now)
+        try:
+            self._accept_some(ACCEPT_BATCH, now)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            # The arrival stays in the queue and would be reported again at once. Look away
+            # for a while instead of spinning.
+            self._pause(error, now)
 
     def drain(self, now: float) -> None:
         """Accept all that has arrived, as far as there is room, and stop to listen.
 
         A connection that is closed in the queue is reset, whatever its client has asked.
         """
-        self._accept_some(BACKLOG, now)
+        try:
+            self._accept_some(BACKLOG, now)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
         self.close()
 
     def _accept_some(self, most: int, now: float) -> None:
@@ -84,14 +95,8 @@ class Listener:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                if error.errno in _LOST:
-                    continue
-                if error.errno not in _NO_ROOM:
+                if error.errno not in _LOST:
                     raise
-                # The arrival stays in the queue and would be reported again at once. Look
-                # away for a while instead of spinning.
-                self._pause(error, now)
-                return
 
     def _make_room(self, now: float, *, is_needed: bool) -> bool:
         """Close others for one that has arrived; return whether there is room for it.

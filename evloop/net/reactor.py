@@ -100,6 +100,10 @@ class Reactor:
             except Exception as error:
                 timed.fail(error)
 
+    def descriptors(self) -> list[int]:
+        """Return those that are registered now."""
+        return list(self._handlers)
+
     def handlers(self) -> list[Handler]:
         """Return all that is registered now."""
         return list(self._handlers.values())

@@ -144,6 +144,11 @@ class LogWriter:
             self._outlet.close()
             self._outlet = outlet
 
+    @property
+    def descriptor(self) -> int:
+        """The descriptor that is owned; -1 when it is borrowed."""
+        return self._outlet.descriptor
+
     def drain(self, patience: float = DRAIN_PATIENCE) -> None:
         """Write what waits, and give a slow reader *patience* seconds to take it."""
         is_done = self._drain_once()

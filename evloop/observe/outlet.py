@@ -51,6 +51,10 @@ class Outlet(Protocol):
         takes nothing.
         """
 
+    @property
+    def descriptor(self) -> int:
+        """The descriptor that is owned; -1 when it is borrowed, or there is none."""
+
     def close(self) -> bytes:
         """Close what is owned; return what was taken but not written."""
 
@@ -88,6 +92,10 @@ class DescriptorOutlet:
         self._fd = fd
         self._owned = owned
 
+    @property
+    def descriptor(self) -> int:
+        return self._fd if self._owned else -1
+
     def write(self, data: bytes) -> int:
         return os.write(self._fd, data)
 
@@ -105,6 +113,10 @@ class SocketOutlet:
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=os.dup(fd))
 
+    @property
+    def descriptor(self) -> int:
+        return self._socket.fileno()
+
     def write(self, data: bytes) -> int:
         return self._socket.send(data, socket.MSG_DONTWAIT)
 
@@ -117,6 +129,10 @@ class ClosedOutlet:
     """What a writer has after its end."""
 
     unwritten = 0
+
+    @property
+    def descriptor(self) -> int:
+        return -1
 
     def write(self, data: bytes) -> int:
         raise OSError(EBADF, os.strerror(EBADF))
@@ -143,6 +159,10 @@ class ThreadOutlet:
     @property
     def unwritten(self) -> int:
         return len(self._taken)
+
+    @property
+    def descriptor(self) -> int:
+        return self._fd
 
     def write(self, data: bytes) -> int:
         if self._thread.ident is None:

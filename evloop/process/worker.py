@@ -37,9 +37,6 @@ from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 
-SWEEP_INTERVAL = 5.0
-"""Seconds between two looks for files on their way into memory that nobody waits for: as long as
-the cache keeps one (files/cache.py)."""
 MAX_MEMORY_ERRORS = 50
 """Turns in a row that may end for want of memory before the worker gives up. With the pause
 after each it is half a second, in which what is being sent makes room."""
@@ -96,7 +93,13 @@ class Worker:
         cache_settings = CacheSettings(
             config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
         )
-        self._cache = Cache(self._root, self._reader, cache_settings, self._forget_responses)
+        self._cache = Cache(
+            self._root,
+            self._reader,
+            cache_settings,
+            self._forget_responses,
+            call_at=self.reactor.call_at,
+        )
         site_settings = SiteSettings(
             tuple(os.fsencode(name) for name in config.index),
             config.cache_control.encode(),
@@ -130,7 +133,6 @@ class Worker:
             self.reactor.turn(self._wait(max_wait))
             if self._sink is not None:
                 self._sink.flush(self.reactor.now)
-            self._cache.sweep(self.reactor.now)
             self._memory_errors = 0
         except MemoryError:
             self._make_do()
@@ -138,8 +140,6 @@ class Worker:
     def _wait(self, max_wait: float) -> float:
         """Return the seconds until housekeeping is due, or *max_wait* if that is less."""
         wait = -1.0 if self._sink is None else self._sink.wait(self.reactor.now)
-        if self._cache.is_loading:
-            wait = _sooner(wait, SWEEP_INTERVAL)
         return _sooner(wait, max_wait)
 
     def _make_do(self) -> None:
@@ -202,9 +202,9 @@ class Worker:
         self._root.close()
 
     def _shared_descriptors(self) -> list[int]:
-        descriptors = [*self.reactor._handlers, self.waker.writer.fileno()]
-        if self._sink is not None and self._sink._path is not None:
-            descriptors.append(self._sink._fd)
+        descriptors = [*self.reactor.descriptors(), self.waker.writer.fileno()]
+        if self._sink is not None and self._sink.descriptor >= 0:
+            descriptors.append(self._sink.descriptor)
         return descriptors
 
     def _abort_connections(self) -> None:

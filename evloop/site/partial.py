@@ -3,9 +3,10 @@
 import os
 from collections.abc import Sequence
 
-from evloop.files.bodies import FileBody, PartsBody
+from evloop.files.bodies import FileBody
 from evloop.files.content import BytesBody
 from evloop.files.entry import Entry
+from evloop.files.parts import PartsBody
 from evloop.http.ranges import content_range, multipart_preambles
 from evloop.http.response import Field, Response
 

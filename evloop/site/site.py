@@ -207,7 +207,8 @@ class Site:
         entry = found.entry
         content = found.private or entry.content
         if content is None:
-            return self._file_body(found.fd, range(entry.size), self._reader)
+            promised = entry.signature if entry.is_strong else None
+            return self._file_body(found.fd, range(entry.size), self._reader, promised)
         body = content.body(0, entry.size)
         if found.private is not None:
             found.private.release()

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evloop.files.bodies import FileBody, FileWindow, PartsBody, SendfileBody
+from evloop.files.bodies import WINDOW_SIZE, FileBody, FileWindow, SendfileBody
 from evloop.files.content import Budget, BytesBody, Preloaded
-from evloop.files.reader import FileChangedError, Reader
+from evloop.files.entry import signature_of
+from evloop.files.parts import GATHER_SIZE, PartsBody
+from evloop.files.reader import FileChangedError, FileReadError, Reader
 from tests.support.bench import read_body, write
 from tests.support.descriptors import no_leaks
 
@@ -158,7 +160,7 @@ def test_a_close_that_fails_is_a_close(
 
 def test_parts_close_their_source_and_may_be_closed_twice(fd: int, reader: Reader) -> None:
     body = PartsBody(FileBody(fd, range(100), reader), [(b"x", range(5))], b"end")
-    assert body.peek() == b"x"
+    assert body.peek() == b"x" + DATA[:5] + b"end"
     body.close()
     body.close()
     assert body.remaining == 0
@@ -195,7 +197,7 @@ def test_a_place_is_asked_for_again_until_the_disk_is_waited_for(fd: int) -> Non
 
     body = FileBody(fd, range(100), Cold(CHUNK))
     pieces = [body.peek() for _ in range(3)]
-    assert pieces[:2] == [None, None]
+    assert pieces[:2] == [0.002, 0.004]
     assert isinstance(pieces[2], memoryview)
     assert bytes(pieces[2]) == DATA[:100]
     body.peek()
@@ -230,7 +232,7 @@ class TestSendfile:
         body = SendfileBody(fd, range(5000), Cold(CHUNK))
         body.peek()
         body.advance(1)
-        assert [body.peek() for _ in range(3)] == [None] * 3
+        assert [body.peek() for _ in range(3)] == [0.002, 0.004, 0.008]
         assert isinstance(body.peek(), FileWindow)
         body.close()
 
@@ -255,4 +257,146 @@ class TestSendfile:
         with pytest.raises(FileChangedError):
             window.send_to(target)
         os.close(target)
+        body.close()
+
+    @pytest.mark.parametrize("size", [WINDOW_SIZE - 1, WINDOW_SIZE, 40 * WINDOW_SIZE])
+    def test_no_window_is_larger_than_a_turn_allows(self, tmp_path: Path, size: int) -> None:
+        assert WINDOW_SIZE == 256 * 1024
+        path = tmp_path / "file"
+        path.touch()
+        os.truncate(path, CHUNK + size)
+        body = SendfileBody(os.open(path, os.O_RDONLY), range(CHUNK + size), Reader(CHUNK))
+        body.advance(CHUNK)
+        window = body.peek()
+        assert isinstance(window, FileWindow)
+        assert window.size == min(size, WINDOW_SIZE)
+        body.close()
+
+    @pytest.mark.parametrize(
+        ("number", "is_of_the_file"),
+        [
+            (errno.EIO, True),
+            (errno.ESTALE, True),
+            (errno.EBADMSG, True),
+            (errno.EINVAL, True),
+            (errno.EOVERFLOW, True),
+            (errno.ECONNRESET, False),
+            (errno.EPIPE, False),
+            (errno.ETIMEDOUT, False),
+            (errno.EHOSTUNREACH, False),
+            (errno.ENOMEM, False),
+            (errno.EAGAIN, False),
+        ],
+    )
+    def test_a_broken_file_is_told_from_a_broken_socket(
+        self, fd: int, monkeypatch: pytest.MonkeyPatch, number: int, is_of_the_file: bool
+    ) -> None:
+        def fail(*_: int) -> int:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "sendfile", fail)
+        with pytest.raises(OSError, match=os.strerror(number)) as caught:
+            FileWindow(fd, 0, 10).send_to(0)
+        assert isinstance(caught.value, FileReadError) is is_of_the_file
+        assert caught.value.errno == number
+        os.close(fd)
+
+
+class TestPromised:
+    """Under a strong tag no whole body of other bytes is sent."""
+
+    @pytest.fixture(params=[FileBody, SendfileBody])
+    def body(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileBody]:
+        self.path = write(tmp_path / "file", DATA)
+        fd = os.open(self.path, os.O_RDONLY)
+        body: FileBody = request.param(fd, range(5000), Reader(CHUNK), signature_of(os.fstat(fd)))
+        yield body
+        body.close()
+
+    def send(self, body: FileBody, tmp_path: Path) -> bytes:
+        """Send the rest of *body*; return what was sent, be it whole or not."""
+        with (tmp_path / "sink").open("w+b") as sink:
+            try:
+                while body.remaining:
+                    piece = body.peek()
+                    assert not isinstance(piece, float)
+                    if isinstance(piece, FileWindow):
+                        body.advance(piece.send_to(sink.fileno()))
+                    else:
+                        body.advance(os.write(sink.fileno(), piece))
+            except FileChangedError:
+                pass
+        return (tmp_path / "sink").read_bytes()
+
+    def test_a_file_that_stays_is_sent(self, body: FileBody, tmp_path: Path) -> None:
+        assert self.send(body, tmp_path) == DATA
+
+    def test_one_that_is_rewritten_is_not_sent_to_its_end(
+        self, body: FileBody, tmp_path: Path
+    ) -> None:
+        body.advance(3 * CHUNK)
+        with self.path.open("r+b") as file:
+            file.write(b"other")
+        sent = self.send(body, tmp_path)
+        assert 0 < body.remaining <= CHUNK
+        assert len(sent) == 5000 - 3 * CHUNK - body.remaining
+
+    @pytest.mark.parametrize("change", ["removed", "mode", "linked"])
+    def test_one_whose_bytes_are_the_same_is(
+        self, body: FileBody, tmp_path: Path, change: str
+    ) -> None:
+        if change == "removed":
+            self.path.unlink()
+        elif change == "mode":
+            self.path.chmod(0o600)
+        else:
+            os.link(self.path, tmp_path / "another")
+        assert self.send(body, tmp_path) == DATA
+
+
+class TestGathering:
+    """Small parts leave together."""
+
+    @pytest.mark.parametrize("kind", [FileBody, SendfileBody])
+    def test_sixteen_bytes_in_as_many_parts_are_one_piece(
+        self, fd: int, kind: type[FileBody]
+    ) -> None:
+        parts = [(b"text %d " % n, range(n * 100, n * 100 + 1)) for n in range(16)]
+        body = PartsBody(kind(fd, range(5000), Reader(CHUNK)), parts, b"end")
+        expected = b"".join(text + DATA[part.start : part.stop] for text, part in parts) + b"end"
+        piece = body.peek()
+        assert isinstance(piece, memoryview)
+        assert bytes(piece) == expected
+        body.advance(len(expected))
+        assert body.remaining == 0
+        body.close()
+
+    def test_no_piece_is_larger_than_what_may_be_gathered(self) -> None:
+        data = memoryview(os.urandom(4 * GATHER_SIZE))
+        content = Preloaded(data, Budget(0), 0)
+        parts = [(b"text", range(GATHER_SIZE)), (b"more", range(5, 3 * GATHER_SIZE))]
+        body = PartsBody(content.body(0, len(data)), parts, b"end")
+        sizes = []
+        while body.remaining:
+            piece = body.peek()
+            assert isinstance(piece, memoryview)
+            sizes.append(len(piece))
+            body.advance(len(piece))
+        # The text and most of the first part; its rest, the next text and a beginning; the rest.
+        assert sizes == [GATHER_SIZE, GATHER_SIZE, 2 * GATHER_SIZE + 3, 3]
+        body.close()
+
+    def test_what_is_at_hand_goes_before_the_disk_has_the_rest(self, fd: int) -> None:
+        class Cold(Reader):
+            def read(self, fd: int, offset: int, limit: int, tries: int) -> memoryview | None:
+                return None if offset >= 100 and tries < 2 else super().read(fd, offset, limit, 0)
+
+        parts = [(b"one ", range(10)), (b" two ", range(100, 110))]
+        body = PartsBody(FileBody(fd, range(5000), Cold(CHUNK)), parts, b"end")
+        first = body.peek()
+        assert isinstance(first, memoryview)
+        assert bytes(first) == b"one " + DATA[:10] + b" two "
+        body.advance(len(first))
+        assert body.peek() == 0.004  # the second wait for that place
+        assert read_body(body) == DATA[100:110] + b"end"
         body.close()

@@ -11,6 +11,7 @@ from evloop.files.entry import (
     etag_of_content,
     etag_of_times,
     has_frozen_mtime,
+    has_whole_seconds,
     signature_of,
 )
 from tests.support.bench import write
@@ -24,7 +25,7 @@ def test_a_tag_of_content_is_the_digest_in_quotes() -> None:
 
 
 def test_a_tag_of_times_has_time_and_size_apart() -> None:
-    assert etag_of_times(BASE) == b'"4000000000-30"'
+    assert etag_of_times(BASE) == b'W/"4000000000-30"'
     # Without a separator these two would be one.
     one = BASE._replace(mtime_ns=0x40_0000_0001, size=0x23)
     two = BASE._replace(mtime_ns=0x400_0000_0012, size=0x3)
@@ -45,20 +46,44 @@ def test_a_tag_of_times_is_equal_on_replicas(change: dict[str, int], differs: bo
     assert (etag_of_times(BASE._replace(**change)) != etag_of_times(BASE)) is differs
 
 
-@pytest.mark.parametrize("mtime", [0, 1])
-@pytest.mark.parametrize("change", [{"inode": 99}, {"ctime_ns": 99}, {"size": 99}])
-def test_a_frozen_time_is_made_up_for(mtime: int, change: dict[str, int]) -> None:
-    frozen = BASE._replace(mtime_ns=mtime * SECOND)
-    assert etag_of_times(frozen) != etag_of_times(frozen._replace(**change))
+def test_a_time_that_may_be_a_constant_has_a_salt() -> None:
+    assert etag_of_times(BASE, "5a") == b'W/"4000000000-30-5a"'
+
+
+@pytest.mark.parametrize(
+    ("mtime_ns", "is_whole"),
+    [(0, True), (SECOND, True), (SECOND + 1, False), (SECOND // 2, False), (-SECOND, True)],
+)
+def test_a_time_in_whole_seconds_may_have_been_set(mtime_ns: int, is_whole: bool) -> None:
+    assert has_whole_seconds(BASE._replace(mtime_ns=mtime_ns)) is is_whole
 
 
 def test_times_before_the_epoch_have_a_tag_as_well() -> None:
     before = etag_of_times(BASE._replace(mtime_ns=-5 * SECOND))
     assert before.isascii()
-    assert b'"' not in before[1:-1]
+    assert b'"' not in before[3:-1]
 
 
-@pytest.mark.parametrize(("mtime", "frozen"), [(-1, False), (0, True), (1, True), (2, False)])
+DAY = 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("mtime", "frozen"),
+    [
+        (-1, False),
+        (0, True),
+        (1, True),
+        (2, False),
+        (499_162_500, True),  # 1985-10-26T08:15:00Z: npm
+        (499_162_501, False),
+        (315_532_800, True),  # 1980-01-01: zip, in whatever zone
+        (315_532_800 - 14 * 3600, True),
+        (315_532_800 + 14 * 3600, True),
+        (315_532_800 - DAY, False),
+        (315_532_800 + DAY, False),
+        (318_211_200, True),  # 1980-02-01: Gradle
+    ],
+)
 def test_only_the_constants_of_build_tools_are_frozen(mtime: int, frozen: bool) -> None:
     assert has_frozen_mtime(mtime) is frozen
 

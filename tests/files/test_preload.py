@@ -1,6 +1,7 @@
 """Reading a small file whole, a piece at a time."""
 
 import os
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -33,9 +34,14 @@ class HaltingReader(Reader):
         return super().read_into(fd, view, offset, min(limit, self._at_once), tries)
 
 
-def start(path: Path, cost: int) -> Preload:
+def start(path: Path) -> Preload:
     fd = os.open(path, os.O_RDONLY)
-    return Preload(fd, signature_of(os.fstat(fd)), cost, 0.0, settled=True)
+    signature = signature_of(os.fstat(fd))
+    return Preload(b"file", fd, signature, 1, 0.0, checked=0.0, settled=True)
+
+
+def _note(told: list[float], number: int, now: float) -> None:
+    told.append(number)
 
 
 def digest(data: bytes) -> str:
@@ -43,28 +49,25 @@ def digest(data: bytes) -> str:
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize("cost", [0, 1])
-def test_a_file_is_read_in_bounded_steps(tmp_path: Path, length: int, cost: int) -> None:
+def test_a_file_is_read_in_bounded_steps(tmp_path: Path, length: int) -> None:
     data = os.urandom(length)
     path = write(tmp_path / "file", data)
     with no_leaks():
-        preload = start(path, cost)
+        preload = start(path)
         steps = 1
         while not preload.step(Reader(), PIECE_SIZE):
             steps += 1
         assert steps == max(1, -(-length // PIECE_SIZE))
         assert preload.digest == digest(data)
         assert preload.size == length
-        if cost:
-            assert preload.view == data
-            assert preload.view.readonly
+        assert preload.view == data
+        assert preload.view.readonly
         preload.close()
 
 
-@pytest.mark.parametrize("cost", [0, 1])
-def test_a_file_that_is_not_in_memory_is_read_as_its_pages_come(tmp_path: Path, cost: int) -> None:
+def test_a_file_that_is_not_in_memory_is_read_as_its_pages_come(tmp_path: Path) -> None:
     data = os.urandom(100_000)
-    preload = start(write(tmp_path / "file", data), cost)
+    preload = start(write(tmp_path / "file", data))
     reader = HaltingReader(10_000, patience=2)
     answers: list[bool] = []
     while not (answers and answers[-1]):
@@ -77,28 +80,24 @@ def test_a_file_that_is_not_in_memory_is_read_as_its_pages_come(tmp_path: Path, 
 
 def test_who_waits_for_the_disk_gets_the_file_at_once(tmp_path: Path) -> None:
     data = os.urandom(30_000)
-    preload = start(write(tmp_path / "file", data), 1)
+    preload = start(write(tmp_path / "file", data))
     assert preload.step(HaltingReader(10_000, MAX_TRIES), len(data), wait=True)
     assert preload.view == data
     preload.close()
 
 
-@pytest.mark.parametrize("cost", [0, 1])
 @pytest.mark.parametrize("left", [0, 1, 5000, PIECE_SIZE])
-def test_a_file_that_shrinks_meanwhile_is_taken_as_it_is(
-    tmp_path: Path, cost: int, left: int
-) -> None:
+def test_a_file_that_shrinks_meanwhile_is_taken_as_it_is(tmp_path: Path, left: int) -> None:
     data = os.urandom(2 * PIECE_SIZE)
     path = write(tmp_path / "file", data)
-    preload = start(path, cost)
+    preload = start(path)
     os.truncate(path, left)
     while not preload.step(Reader(), PIECE_SIZE):
         pass
     assert preload.size == left
     assert not preload.settled
     assert preload.digest == digest(data[:left])
-    if cost:
-        assert preload.view == data[:left]
+    assert preload.view == data[:left]
     preload.close()
 
 
@@ -118,9 +117,25 @@ def test_a_turn_has_room_for_some_and_a_reserve_for_what_is_new() -> None:
     assert allowance.left(2.0, is_new=False) == TURN_SIZE
 
 
-def test_the_descriptor_can_be_taken_and_then_is_not_closed(tmp_path: Path) -> None:
-    preload = start(write(tmp_path / "file", b"x"), 0)
-    fd = preload.take_fd()
+def test_a_preload_can_be_closed_twice(tmp_path: Path) -> None:
+    with no_leaks():
+        preload = start(write(tmp_path / "file", b"x"))
+        preload.close()
+        other = os.open(os.devnull, os.O_RDONLY)  # takes the number that has become free
+        preload.close()
+        os.close(other)
+    assert preload.fd == -1
+
+
+def test_those_who_wait_are_known_in_their_order_and_may_leave(tmp_path: Path) -> None:
+    preload = start(write(tmp_path / "file", b"x"))
+    told: list[float] = []
+    wakes = [partial(_note, told, number) for number in range(4)]
+    for wake in wakes:
+        preload.subscribe(wake)
+    preload.unsubscribe(wakes[1])
+    preload.unsubscribe(wakes[1])
+    assert preload.waiting == 3
+    assert [preload.next_subscriber() for _ in range(4)] == [wakes[0], wakes[2], wakes[3], None]
+    assert preload.waiting == 0
     preload.close()
-    assert os.fstat(fd).st_size == 1
-    os.close(fd)

@@ -4,9 +4,11 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import evloop.files.reader
 from evloop.files.reader import MAX_TRIES, FileChangedError, Reader
 from tests.support.bench import write
 
@@ -131,6 +133,77 @@ def test_a_file_system_that_can_not_tell_is_read_plainly_ever_after(
         assert bytes(piece) == DATA[:10]
     assert disk.flags == [os.RWF_NOWAIT, 0, 0]
     assert (reader.waits, reader.blocking) == (0, 2)
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL])
+def test_one_that_can_not_tell_says_nothing_about_the_others(
+    fd: int, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    other = os.open("/proc/self/stat", os.O_RDONLY)
+    assert os.fstat(other).st_dev != os.fstat(fd).st_dev
+    disk = replace_disk(monkeypatch, number)
+    reader = Reader(CHUNK)
+    for each in (other, other, fd):
+        reader.read(each, 0, 10, 0)
+    assert disk.flags == [os.RWF_NOWAIT, 0, 0, os.RWF_NOWAIT]
+    assert reader.is_at_hand(other, 0, 10, 0)
+    assert len(disk.flags) == 4  # it was not asked
+    os.close(other)
+
+
+def test_the_file_systems_that_are_remembered_are_bounded(
+    fd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evloop.files.reader, "_MAX_DEVICES", 2)
+    disk = replace_disk(monkeypatch, *[errno.EOPNOTSUPP, None] * 10)
+    reader = Reader(CHUNK)
+    real = os.fstat
+    for device in range(5):
+
+        def fstat(fd: int, device: int = device) -> object:
+            return SimpleNamespace(st_dev=device)
+
+        monkeypatch.setattr(os, "fstat", fstat)
+        reader.read(fd, 0, 10, 0)
+    monkeypatch.setattr(os, "fstat", real)
+    assert len(reader._devices) == 2
+    assert len(disk.flags) == 10
+
+
+def test_as_long_as_all_can_tell_nobody_asks_which_file_system_it_is(
+    fd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(fd: int) -> None:
+        raise AssertionError("a system call")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", fail)
+        piece = Reader(CHUNK).read(fd, 0, 10, 0)
+    assert piece is not None
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES, errno.ENOSYS])
+def test_a_sandbox_that_refuses_preadv2_is_read_around(
+    fd: int, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    replace_disk(monkeypatch, *[number] * 10)
+    reader = Reader(CHUNK)
+    for offset, limit, count in ((0, CHUNK, CHUNK), (2000, CHUNK, 560)):
+        piece = reader.read(fd, offset, limit, 0)
+        assert piece is not None
+        assert bytes(piece) == DATA[offset : offset + count]
+    with pytest.raises(FileChangedError):
+        reader.read(fd, 2560, 10, 0)
+
+
+def test_advice_that_is_not_taken_does_no_harm(fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_disk(monkeypatch, errno.EAGAIN)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no")
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
+    assert Reader(CHUNK).read(fd, 0, 10, 0) is None
 
 
 def test_nothing_before_the_end_is_not_believed(fd: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,13 @@ def test_a_range_holds_only_for_the_very_same_state(if_range: bytes | None, appl
     assert range_applies(if_range, FILE, NOW) is applies
 
 
+@pytest.mark.parametrize("if_range", [b'W/"v1"', b'"v1"', EXACT])
+def test_a_weak_tag_lets_no_range_be_sent(if_range: bytes) -> None:
+    weak = FILE._replace(etag=b'W/"v1"')
+    assert not range_applies(if_range, weak, NOW)
+    assert range_applies(None, weak, NOW)
+
+
 def test_a_date_that_is_not_over_yet_proves_nothing() -> None:
     assert not range_applies(EXACT, FILE, MODIFIED)
     assert range_applies(EXACT, FILE, MODIFIED + 1)

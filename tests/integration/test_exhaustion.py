@@ -15,7 +15,7 @@ from attacks.docroot import SMALL, SMALL_CONTENT, make_docroot, make_many
 from attacks.fleet import ask_and_never_read
 from attacks.target import Victim
 
-from evloop.files.cache import DIGESTS_SIZE, Cache, CacheSettings
+from evloop.files.cache import DIGESTS_SIZE, Cache, CacheSettings, Found
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.http.fields import accepts_html
@@ -27,6 +27,7 @@ from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import eventually
 from tests.support.descriptors import open_descriptors
+from tests.support.scheduler import Scheduler
 from tests.support.wire import Wire
 
 MIB = 1024**2
@@ -108,19 +109,30 @@ def test_files_that_nobody_waits_for_any_more_hold_few_descriptors(
 ) -> None:
     with contextlib.closing(Root(str(tmp_path))) as root:
         settings = CacheSettings(memory_budget=budget)
-        with contextlib.closing(Cache(root, NothingAtHand(), settings)) as cache:
+        with contextlib.closing(
+            Cache(root, NothingAtHand(), settings, call_at=Scheduler().call_at)
+        ) as cache:
             before = len(open_descriptors())
             for now, name in enumerate(files, 1):
-                assert cache.find(name, now / 1000) is None
+                found = cache.find(name, now / 1000)
+                if isinstance(found, Found):  # no place is left: it is streamed
+                    os.close(found.fd)
             assert len(open_descriptors()) - before <= 256
 
 
-def test_what_is_only_digested_takes_no_memory(tmp_path: Path, files: list[bytes]) -> None:
+def test_what_is_only_streamed_takes_no_memory(tmp_path: Path, files: list[bytes]) -> None:
     with contextlib.closing(Root(str(tmp_path))) as root:
         settings = CacheSettings(memory_budget=0)
-        with contextlib.closing(Cache(root, NothingAtHand(), settings)) as cache, traced() as taken:
+        with (
+            contextlib.closing(
+                Cache(root, NothingAtHand(), settings, call_at=Scheduler().call_at)
+            ) as cache,
+            traced() as taken,
+        ):
             for now, name in enumerate(files, 1):
-                cache.find(name, now / 1000)
+                found = cache.find(name, now / 1000)
+                assert isinstance(found, Found)
+                os.close(found.fd)
             assert taken() < MIB
 
 
@@ -167,15 +179,17 @@ def test_the_digests_that_are_remembered_have_an_end(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / os.fsdecode(name)).touch()
     settings = CacheSettings(memory_budget=0)
+    scheduler = Scheduler()
     with (
         contextlib.closing(Root(str(tmp_path))) as root,
-        contextlib.closing(Cache(root, Reader(), settings)) as cache,
+        contextlib.closing(Cache(root, Reader(), settings, call_at=scheduler.call_at)) as cache,
         traced() as taken,
     ):
         for now, name in enumerate(names, 1):
             found = cache.find(name, now / 1000)
-            assert found is not None
+            assert isinstance(found, Found)
             os.close(found.fd)
+            scheduler.run_until(now / 1000)
         assert taken() <= DIGESTS_SIZE
 
 
@@ -253,7 +267,7 @@ def test_a_request_that_waits_for_its_file_is_kept_as_its_head_alone(docroot: Pa
     fields = "\n".join(f"X{number:02}: {'a' * 150}" for number in range(99))
     count = 20
     with Wire(docroot) as wire:
-        wire.cache._reader = NothingAtHand()
+        wire.cache._preloads._reader = NothingAtHand()
         peers = [wire.connect()[0] for _ in range(count)]
         wire.turn()
         data = request(SMALL, fields)
@@ -280,10 +294,12 @@ def test_a_file_from_the_future_is_not_read_at_each_request(tmp_path: Path) -> N
         reader = Reader()
         now_ns = 1_700_000_000 * 10**9
         settings = CacheSettings(memory_budget=0)
-        cache = Cache(root, reader, settings, wall_ns=lambda: now_ns)
+        scheduler = Scheduler()
+        cache = Cache(root, reader, settings, wall_ns=lambda: now_ns, call_at=scheduler.call_at)
         with contextlib.closing(cache):
             for now in range(1, 20):
                 found = cache.find(b"future.txt", float(now))
-                assert found is not None
+                assert isinstance(found, Found)
                 os.close(found.fd)
+                scheduler.run_until(now + 0.5)
             assert reader.refills == 1

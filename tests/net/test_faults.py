@@ -429,7 +429,7 @@ def test_a_file_that_becomes_unreadable_is_sent_to_its_end(
         assert split(wire.exchange(peer, GET_STREAMED))[0] == 403
 
 
-def test_a_root_that_is_renamed_is_served_on(tmp_path: Path) -> None:
+def test_a_root_that_is_renamed_is_gone_but_for_downloads_and_comes_back(tmp_path: Path) -> None:
     write(tmp_path / "root/streamed.bin", STREAMED)
     with no_leaks(), Wire(tmp_path / "root", cache_settings=SETTINGS) as wire:
         peer, _ = wire.connect()
@@ -437,4 +437,8 @@ def test_a_root_that_is_renamed_is_served_on(tmp_path: Path) -> None:
         wire.turn(2)
         (tmp_path / "root").rename(tmp_path / "moved")
         assert split(wire.exchange(peer, b"")) == (200, STREAMED)
+        wire.wait(1.0)
+        assert split(wire.exchange(peer, GET_STREAMED))[0] == 404
+        (tmp_path / "moved").rename(tmp_path / "root")
+        wire.wait(1.0)
         assert split(wire.exchange(peer, GET_STREAMED)) == (200, STREAMED)

@@ -64,7 +64,7 @@ def test_at_the_limit_the_others_wait_while_all_are_busy(root: Path) -> None:
         wire.turn()
         for peer in peers:
             peer.send(request("/large.bin"))
-        wire.until(lambda: wire.metrics.responses == 2)
+        wire.until(lambda: wire.observer.responses == 2)
         waiting = [wire.call() for _ in range(2)]
         wire.turn(10)
         asked = sock.calls.count("accept")
@@ -121,7 +121,7 @@ def test_a_survey_that_finds_nobody_is_not_made_again_at_once(
         busy = wire.call()
         wire.turn()
         busy.send(request("/large.bin"))
-        wire.until(lambda: wire.metrics.responses == 1)
+        wire.until(lambda: wire.observer.responses == 1)
         surveys: list[float] = []
 
         def survey(pool: ConnectionPool) -> list[tuple[int, float, Member]]:
@@ -197,7 +197,7 @@ def test_plain_downloads_are_light(root: Path) -> None:
         wire.turn()
         for peer in peers:
             peer.send(request("/large.bin", "Range: bytes=5-"))
-        wire.until(lambda: wire.metrics.responses == 10)
+        wire.until(lambda: wire.observer.responses == 10)
         wire.turn(20)
         assert len(wire.connections) == 10
         assert wire.pool.heavy == set()

@@ -12,6 +12,7 @@ import pytest
 import evloop.process.worker
 from evloop import Config, Server, ServerError
 from evloop.net.listener import Listener
+from evloop.net.reactor import Reactor
 from evloop.net.transport import listening_socket
 from evloop.process.memory import plan_memory
 from evloop.process.phases import Phase
@@ -125,12 +126,15 @@ class TestMemoryErrors:
     ) -> None:
         left = [count]
 
-        def sweep(cache: object, now: float) -> None:
+        turn = Reactor.turn
+
+        def turn_without_memory(reactor: Reactor, wait: float) -> None:
+            turn(reactor, wait)
             if left[0]:
                 left[0] -= 1
                 raise MemoryError
 
-        monkeypatch.setattr("evloop.files.cache.Cache.sweep", sweep)
+        monkeypatch.setattr(Reactor, "turn", turn_without_memory)
         monkeypatch.setattr("evloop.process.worker.time.sleep", lambda _: None)
         with Server(config).in_thread() as server, Client(server.addresses[0]) as client:
             while left[0]:
@@ -140,11 +144,10 @@ class TestMemoryErrors:
     def test_without_end_they_end_it_and_nothing_is_left(
         self, config: Config, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def sweep(cache: object, now: float) -> None:
+        def turn(reactor: Reactor, wait: float) -> None:
             raise MemoryError
 
-        monkeypatch.setattr("evloop.files.cache.Cache.sweep", sweep)
-        monkeypatch.setattr("evloop.net.reactor.Reactor.turn", lambda reactor, wait: None)
+        monkeypatch.setattr(Reactor, "turn", turn)
         monkeypatch.setattr("evloop.process.worker.time.sleep", lambda _: None)
         with pytest.raises(MemoryError, match=f"no memory in {MAX_MEMORY_ERRORS} turns"):
             Server(config).run()

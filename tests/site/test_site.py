@@ -67,6 +67,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=WAYS)
 def bench(request: pytest.FixtureRequest, root: Path) -> Iterator[Bench]:
     with Bench(root, WAYS[request.param]) as bench:
+        bench.know_all()
         yield bench
 
 
@@ -183,6 +184,7 @@ class TestEntityTags:
         tags = set()
         for settings in WAYS.values():
             with Bench(root, settings) as bench:
+                bench.know_all()
                 for fields in ("", "Range: bytes=0-9", "Range: bytes=0-1,5-9", "Connection: close"):
                     tags.add(bench.get("/small.txt", fields).fields["etag"])
                 tags.add(bench.get("/small.txt", method="HEAD").fields["etag"])
@@ -199,13 +201,25 @@ class TestEntityTags:
             )
         assert one == two != three
 
-    def test_a_large_file_is_known_by_time_and_size(self, tmp_path: Path) -> None:
+    def test_a_large_file_is_known_by_its_bytes_when_they_were_read(self, tmp_path: Path) -> None:
         write(tmp_path / "one.bin", LARGE, OLD)
-        write(tmp_path / "two.bin", LARGE, OLD)
-        write(tmp_path / "three.bin", LARGE, OLD + 0.001)
+        write(tmp_path / "two.bin", LARGE, OLD + 0.001)
+        write(tmp_path / "three.bin", LARGE[::-1], OLD)
         with Bench(tmp_path, SETTINGS) as bench:
+            weak = etag(bench, "/one.bin")
+            bench.know_all()
             one, two, three = (etag(bench, f"/{name}.bin") for name in ("one", "two", "three"))
+        assert weak.startswith('W/"')
         assert one == two != three
+        assert one.startswith('"')
+
+    @pytest.mark.parametrize("if_range", ["{etag}", MODIFIED])
+    def test_a_weak_tag_lets_no_part_be_sent(self, tmp_path: Path, if_range: str) -> None:
+        write(tmp_path / "one.bin", LARGE, OLD)
+        with Bench(tmp_path, SETTINGS) as bench:
+            field = if_range.format(etag=etag(bench, "/one.bin"))
+            answer = bench.get("/one.bin", f"Range: bytes=0-4\nIf-Range: {field}")
+            assert (answer.status, answer.body) == (200, LARGE)
 
 
 PRECONDITIONS = {

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from evloop.files.cache import Cache, CacheSettings
+from evloop.files.cache import Cache, CacheSettings, Found
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.http.dates import format_date
@@ -21,6 +21,7 @@ from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request as request_head
+from tests.support.scheduler import Scheduler
 
 WALL = 1_700_000_000
 """The time of day in these tests: Tue, 14 Nov 2023 22:13:20 GMT."""
@@ -68,8 +69,13 @@ class Bench:
     ) -> None:
         self.root = Root(str(path), symlinks, openat2=openat2)
         self.reader = Reader(4 * 1024)
+        self.scheduler = Scheduler()
         self.cache = Cache(
-            self.root, self.reader, cache_settings or CacheSettings(), wall_ns=later_ns
+            self.root,
+            self.reader,
+            cache_settings or CacheSettings(),
+            wall_ns=later_ns,
+            call_at=self.scheduler.call_at,
         )
         self.clock = stopped_clock(WALL)
         self.prepared = PreparedResponses()
@@ -92,6 +98,18 @@ class Bench:
     def set_time(self, seconds: int) -> None:
         """Set the time of day to *seconds* since the epoch."""
         _set(self.clock, seconds)
+
+    def know_all(self, now: float = 0.0) -> None:
+        """Have the digest of each file that is streamed read, as after some requests for it."""
+        top = Path(self.root.path)
+        for path in sorted(path for path in top.rglob("*") if path.is_file()):
+            found = self.cache.find(os.fsencode(path.relative_to(top)), now)
+            if isinstance(found, Found):
+                if found.fd >= 0:
+                    os.close(found.fd)
+                if found.private is not None:
+                    found.private.release()
+            self.scheduler.run()
 
     def get(
         self,
@@ -117,7 +135,9 @@ class Bench:
 
     def _respond(self, request: Request, now: float) -> Response:
         for turn in range(_MAX_STEPS):
-            response = self.site.respond(request, now + turn * _TURN)
+            then = now + turn * _TURN
+            self.scheduler.run_until(then)
+            response = self.site.respond(request, then)
             if isinstance(response, Response):
                 return response
         raise AssertionError("the file never comes to hand")

@@ -74,6 +74,8 @@ class FaultySocket:
 
     def sendmsg(self, buffers: list[bytes | memoryview]) -> int:
         self._call("sendmsg")
+        if self.is_bottomless and self.most is None:
+            return sum(map(len, buffers))
         return self._send(b"".join(buffers)[: self.most])
 
     def _send(self, data: bytes | memoryview) -> int:
@@ -224,9 +226,13 @@ class Wire:
         self.head_cache = HeadCache()
         self.prepared = PreparedResponses()
         self.cache = Cache(
-            self.root, self.reader, cache_settings or CacheSettings(), self._forget, later_ns
+            self.root,
+            self.reader,
+            cache_settings or CacheSettings(),
+            self._forget,
+            later_ns,
+            call_at=self.reactor.call_at,
         )
-        self.cache.call_at = self.reactor.call_at
         site_settings = SiteSettings(sendfile=sendfile)
         clock = stopped_clock(WALL)
         self.site = Site(self.cache, self.reader, clock, site_settings, self.prepared)

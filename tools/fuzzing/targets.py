@@ -143,7 +143,9 @@ def open_path() -> Iterator[Run]:
     with tempfile.TemporaryDirectory(prefix="evloop-fuzz-") as directory:
         root = Root(_make_tree(Path(directory)))
         reader = Reader()
-        cache = Cache(root, reader, CacheSettings(max_in_memory_size=50, revalidate=0.0))
+        # All is in memory: nothing is put off, and nothing is called back.
+        settings = CacheSettings(max_in_memory_size=50, revalidate=0.0)
+        cache = Cache(root, reader, settings, call_at=lambda when, callback: _NoCall())
         clock = Clock()
         clock.until, clock.seconds, clock.date = 1e9, _NOW, format_date(_NOW)
         site = Site(cache, reader, clock, SiteSettings(), PreparedResponses())
@@ -154,6 +156,13 @@ def open_path() -> Iterator[Run]:
             cache.close()
             root.close()
             expect(cache.budget.used == 0, "preloaded bytes that nobody has let go")
+
+
+class _NoCall:
+    """A call that never comes."""
+
+    def cancel(self) -> None:
+        pass
 
 
 def _make_tree(directory: Path) -> str:
