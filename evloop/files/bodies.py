@@ -10,32 +10,12 @@ import errno
 import os
 
 from evloop.files.entry import Signature
-from evloop.files.reader import FileChangedError, FileReadError, Reader, end_of_file, wait_after
+from evloop.files.reader import FileChangedError, Reader, end_of_file, wait_after
 from evloop.files.walk import close_descriptor
 
 WINDOW_SIZE = 256 * 1024
 """Bytes that the kernel is asked to move at once, at most: what a connection sends in one turn
 of the loop."""
-
-# What sendfile says of the file. A TCP socket says none of these: EIO, EBADMSG, EREMOTEIO, EUCLEAN
-# and ENODATA are a disk's, ESTALE is NFS's, ENOKEY an encrypted file's, and EINVAL, EOVERFLOW,
-# ESPIPE and EISDIR mean that the file can't be sent in this way. ETIMEDOUT is a socket's: NFS says
-# EIO for it unless it is mounted with `softerr`.
-_FILE_ERRORS = frozenset(
-    {
-        errno.EIO,
-        errno.EBADMSG,
-        errno.EREMOTEIO,
-        errno.EUCLEAN,
-        errno.ENODATA,
-        errno.ESTALE,
-        errno.ENOKEY,
-        errno.EINVAL,
-        errno.EOVERFLOW,
-        errno.ESPIPE,
-        errno.EISDIR,
-    }
-)
 
 
 class FileBody:
@@ -168,16 +148,10 @@ class FileWindow:
     def send_to(self, descriptor: int) -> int:
         """Send to the socket *descriptor* and return the count of bytes.
 
-        Raises FileChangedError at the end of the file, FileReadError when the file
-        can't be read, any other OSError when the socket is gone or full. They are told apart
-        by the number: those of a file are none that a socket says.
+        Raises FileChangedError at the end of the file, OSError when it can't be read or the
+        socket takes nothing.
         """
-        try:
-            count = os.sendfile(descriptor, self._fd, self._offset, self.size)
-        except OSError as error:
-            if error.errno in _FILE_ERRORS:
-                raise FileReadError(error.errno, f"the file: {error.strerror}") from error
-            raise
+        count = os.sendfile(descriptor, self._fd, self._offset, self.size)
         if count == 0:
             raise end_of_file(self._offset)
         return count

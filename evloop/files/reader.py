@@ -29,15 +29,8 @@ _FORBIDDEN = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
 _MAX_DEVICES = 64
 
 
-class FileReadError(OSError):
-    """A file that was being sent is at fault, and not the socket.
-
-    The number is always ESTALE, which no socket says; what the file system said is the cause.
-    """
-
-
-class FileChangedError(FileReadError):
-    """The file is not the one any more that was promised: it is shorter, or was rewritten."""
+class FileChangedError(OSError):
+    """ESTALE: the file is not the promised one any more: it is shorter, or was rewritten."""
 
 
 def wait_after(tries: int) -> float:

@@ -12,9 +12,19 @@ import sys
 from socket import SocketType
 
 PEER_GONE = frozenset(
-    {errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ETIMEDOUT, errno.ECONNABORTED}
+    {
+        errno.ECONNRESET,
+        errno.EPIPE,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+        errno.ECONNABORTED,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.ENETDOWN,
+    }
 )
-"""What a socket says when the other side is no longer there."""
+"""What a socket says when the other side is no longer there, or can't be reached. sendfile says
+the same of the socket, and anything else of the file."""
 
 # Python 3.12 is the first to name the option on Linux.
 _NOTSENT_LOWAT = {"linux": 25, "darwin": 0x201}.get(sys.platform)

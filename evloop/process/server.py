@@ -10,6 +10,7 @@ from math import inf
 from weakref import WeakSet
 
 from evloop.net.lag import LagFigures
+from evloop.observe import messages
 from evloop.observe.snapshot import Snapshot
 from evloop.process.cgroup import cgroup_limit
 from evloop.process.environment import ServerError, connection_limit, listen
@@ -110,11 +111,13 @@ class Server:
         with self._lock:
             worker = self._opened()
             self.phase = Phase.RUNNING
+        messages.attach(worker.reactor.call_at)
         try:
             while not self._is_over(worker):
                 worker.turn(self._time_left(worker))
         finally:
             self.phase = Phase.CLOSED
+            messages.detach()
             worker.close()
 
     def finish(self, timeout: float | None = None) -> None:

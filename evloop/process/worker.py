@@ -71,6 +71,8 @@ class Worker:
             self._root, self._sink = _open_files(config, opened)
             self.reactor = Reactor()
             opened.callback(self.reactor.close)
+            if self._sink is not None:
+                self._sink.attach(self.reactor.call_at)
             self.waker = Waker(self.reactor, on_bytes)
             opened.callback(self.waker.close)
             self._build_site(config, plan)
@@ -124,23 +126,16 @@ class Worker:
     def turn(self, max_wait: float = -1.0) -> None:
         """Wait for something to happen, *max_wait* seconds at most (-1: as long as it takes).
 
-        Then handle what is ready and do the housekeeping that is due. A turn for which there is
-        no memory is given up: what was ready is reported again.
+        Then handle what is ready and what is due. A turn for which there is no memory is given
+        up: what was ready is reported again.
 
         Raises MemoryError when that happens MAX_MEMORY_ERRORS times in a row.
         """
         try:
-            self.reactor.turn(self._wait(max_wait))
-            if self._sink is not None:
-                self._sink.flush(self.reactor.now)
+            self.reactor.turn(max_wait)
             self._memory_errors = 0
         except MemoryError:
             self._make_do()
-
-    def _wait(self, max_wait: float) -> float:
-        """Return the seconds until housekeeping is due, or *max_wait* if that is less."""
-        wait = -1.0 if self._sink is None else self._sink.wait(self.reactor.now)
-        return _sooner(wait, max_wait)
 
     def _make_do(self) -> None:
         """Free what can be had again, and give the system a moment."""
@@ -289,10 +284,3 @@ def _pool_limits(config: Config, plan: MemoryPlan) -> PoolLimits:
         heavy=plan.heavy_connections,
         linger_timeout=config.linger_timeout,
     )
-
-
-def _sooner(wait: float, other: float) -> float:
-    """Return the shorter of two waits, of which -1 is without end."""
-    if wait < 0:
-        return other
-    return wait if other < 0 else min(wait, other)

@@ -13,7 +13,7 @@ from evloop.files.bodies import WINDOW_SIZE, FileBody, FileWindow, SendfileBody
 from evloop.files.content import Budget, BytesBody, Preloaded
 from evloop.files.entry import signature_of
 from evloop.files.parts import GATHER_SIZE, PartsBody
-from evloop.files.reader import FileChangedError, FileReadError, Reader
+from evloop.files.reader import FileChangedError, Reader
 from tests.support.bench import read_body, write
 from tests.support.descriptors import no_leaks
 
@@ -271,35 +271,6 @@ class TestSendfile:
         assert isinstance(window, FileWindow)
         assert window.size == min(size, WINDOW_SIZE)
         body.close()
-
-    @pytest.mark.parametrize(
-        ("number", "is_of_the_file"),
-        [
-            (errno.EIO, True),
-            (errno.ESTALE, True),
-            (errno.EBADMSG, True),
-            (errno.EINVAL, True),
-            (errno.EOVERFLOW, True),
-            (errno.ECONNRESET, False),
-            (errno.EPIPE, False),
-            (errno.ETIMEDOUT, False),
-            (errno.EHOSTUNREACH, False),
-            (errno.ENOMEM, False),
-            (errno.EAGAIN, False),
-        ],
-    )
-    def test_a_broken_file_is_told_from_a_broken_socket(
-        self, fd: int, monkeypatch: pytest.MonkeyPatch, number: int, is_of_the_file: bool
-    ) -> None:
-        def fail(*_: int) -> int:
-            raise OSError(number, os.strerror(number))
-
-        monkeypatch.setattr(os, "sendfile", fail)
-        with pytest.raises(OSError, match=os.strerror(number)) as caught:
-            FileWindow(fd, 0, 10).send_to(0)
-        assert isinstance(caught.value, FileReadError) is is_of_the_file
-        assert caught.value.errno == number
-        os.close(fd)
 
 
 class TestPromised:

@@ -113,7 +113,7 @@ def test_no_memory_is_the_answer_of_one_request(
 @pytest.mark.parametrize(
     ("number", "end"),
     [
-        (errno.EIO, EndReason.FILE_CHANGED),
+        (errno.EIO, EndReason.READ_ERROR),
         (errno.ESTALE, EndReason.FILE_CHANGED),
         (errno.ECONNRESET, EndReason.CLIENT_RESET),
         (errno.ETIMEDOUT, EndReason.CLIENT_RESET),
