@@ -88,7 +88,8 @@ def ask_for_all(client: Client, targets: list[str], batch: int = 50) -> None:
 
 def test_tiny_files_without_end(tmp_path: Path) -> None:
     targets = make_files(tmp_path, [1] * 30_000)
-    with served(tmp_path) as server, Client(server.address) as client:
+    settings = ("memory_budget=16MiB", "max_connections=50")
+    with served(tmp_path, *settings) as server, Client(server.address) as client:
         ask_for_all(client, targets)
         assert server.peak() <= server.ceiling
 
