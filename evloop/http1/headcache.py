@@ -28,11 +28,12 @@ _ENTRY_COST: Final = 800
 class HeadCache:
     """A bounded map from the exact bytes of a request head to its answer."""
 
-    __slots__ = ("_answers", "_bytes", "_max_bytes", "_written")
+    __slots__ = ("_answers", "_bytes", "_max_bytes", "written")
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._answers: dict[bytes, Answer] = {}
-        self._written: dict[Response, Answer] = {}
+        self.written: dict[Response, Answer] = {}
+        """What remember_written() was given, by response."""
         self._bytes = 0
         self._max_bytes = max_bytes
 
@@ -43,27 +44,24 @@ class HeadCache:
             return answer
         return None
 
-    def written(self, response: Response) -> Answer | None:
-        """Return what remember_written() was given for *response*."""
-        return self._written.get(response)
-
     def remember(self, head: bytes, answer: Answer, now: float) -> None:
         """Keep *answer* for the next *head* of the same bytes, if it stays fresh."""
         if answer.fresh_until <= now or len(head) > MAX_HEAD_SIZE:
             return
-        self._pay(len(head) + (0 if answer.is_shared else answer.own_size))
+        # What is kept for many heads is counted once.
+        self._pay(len(head) if answer.is_shared else len(head) + answer.own_size)
         self._answers[head] = answer
 
     def remember_written(self, response: Response, answer: Answer) -> None:
         """Keep *answer* for further requests of one kind that *response* answers."""
         self._pay(answer.own_size)
         answer.is_shared = True
-        self._written[response] = answer
+        self.written[response] = answer
 
     def clear(self) -> None:
         """Forget everything, and so release the contents that answers hold."""
         self._answers.clear()
-        self._written.clear()
+        self.written.clear()
         self._bytes = 0
 
     def __len__(self) -> int:

@@ -81,10 +81,10 @@ def test_what_was_written_for_one_response_is_found_for_it_alone() -> None:
     planned, other = Response(200, []), Response(200, [])
     written = write_response(planned, REQUEST)
     cache.remember_written(planned, written)
-    assert cache.written(planned) is written
-    assert cache.written(other) is None
+    assert cache.written.get(planned) is written
+    assert cache.written.get(other) is None
     cache.clear()
-    assert cache.written(planned) is None
+    assert cache.written.get(planned) is None
 
 
 def test_a_million_different_heads_are_not_kept() -> None:
