@@ -55,7 +55,7 @@ class Answer:
         self.after = after
         self.reason = reason
         self.is_shared = False
-        self.fresh_until = response.fresh_until if after is State.IDLE else NEVER
+        self.fresh_until = response.fresh_until
         self._body = body
         self._content = response.content
         self.buffers = _buffers(self.head, response.content) if body is None else ()
@@ -109,7 +109,10 @@ def write(
         fields.append(_CLOSE)
     elif request is not None and not request.is_http_11:
         fields.append(_KEEP_ALIVE)
-    return Answer(response, render_head(response.status, fields), after, body, reason)
+    written = Answer(response, render_head(response.status, fields), after, body, reason)
+    if draining:
+        written.fresh_until = NEVER  # it is the last for another reason than its request
+    return written
 
 
 def render_head(status: int, fields: Iterable[Field]) -> bytes:

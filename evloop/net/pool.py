@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, nextafter
 
+from evloop.net.linger import Lingering
 from evloop.net.protocol import Protocol, Retention
 from evloop.net.reactor import Reactor
 from evloop.observe.ratelimit import RateLimited
@@ -76,6 +77,7 @@ class ConnectionPool:
         "failures",
         "heavy",
         "limits",
+        "lingering",
         "on_room",
         "reactor",
         "refused",
@@ -93,11 +95,12 @@ class ConnectionPool:
         self._addresses: dict[str, str] = {}
         self._victims: list[tuple[int, float, Member]] = []  # retention, since; as _survey() says
         self._next_survey = -inf
+        self.lingering = Lingering(reactor, limits.linger_timeout, self.released)
         self.failures = RateLimited(LOG_INTERVAL)
         self._woken: deque[Member] = deque()
 
     def members(self) -> list[Member]:
-        """Return all connections."""
+        """Return all connections but those that linger."""
         return [each for each in self.reactor.handlers() if isinstance(each, Member)]
 
     def shared(self, address: str) -> str:
@@ -183,11 +186,13 @@ class ConnectionPool:
         return True
 
     def make_room(self, now: float, asking: Member | None = None, *, heavy: bool = False) -> bool:
-        """Close the connection that is idle the longest, or else the oldest partial request.
+        """Close one that lingers, or that is idle the longest, or else the oldest partial request.
 
         *asking* is spared; with *heavy* only a heavy one will do. Return False when there is no
         other, or when a survey within the last SURVEY_INTERVAL found none.
         """
+        if not heavy and self.lingering.close_one():
+            return True
         if self._evict_next(now, asking, heavy=heavy):
             return True
         if now < self._next_survey:

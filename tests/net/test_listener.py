@@ -228,7 +228,7 @@ def test_a_connection_over_the_limit_of_its_address_is_told(root: Path) -> None:
         assert wire.pool.refused == 1
         second.close()
         first.close()
-        wire.until(lambda: not wire.connections)
+        wire.until(lambda: wire.pool.count == 0)
         assert status(wire.exchange(wire.call(), GET)) == 200
 
 
