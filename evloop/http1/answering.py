@@ -75,7 +75,7 @@ def answer_request(request: Request, head: bytes, context: Context, now: float) 
         written = cache.written.get(found)
         if written is None:
             written = write(found, request, draining=context.draining)
-            cache.remember_written(found, written)
+            cache.written[found] = written
     else:
         written = write(found, request, draining=context.draining)
     cache.remember(head, written, now)

@@ -29,7 +29,7 @@ class Answer:
     empty, and `head` goes out and then new_body(). `head` ends with the empty line, and the page
     if there is one; `head_size` is without it. `size` is that of the buffers, in bytes. `after`
     is the state that follows when all is sent: IDLE or LINGERING. `reason` is for the log.
-    `is_shared`: the cache keeps it for more than one head, and has counted it.
+    `generation` is the head cache's, which counts it once in each.
     """
 
     __slots__ = (
@@ -38,9 +38,9 @@ class Answer:
         "after",
         "buffers",
         "fresh_until",
+        "generation",
         "head",
         "head_size",
-        "is_shared",
         "reason",
         "size",
         "status",
@@ -54,7 +54,7 @@ class Answer:
         self.head_size = len(head)
         self.after = after
         self.reason = reason
-        self.is_shared = False
+        self.generation = 0
         self.fresh_until = response.fresh_until
         self._body = body
         self._content = response.content

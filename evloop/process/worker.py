@@ -91,7 +91,7 @@ class Worker:
         """Put together what answers requests."""
         self._reader = Reader(config.chunk_size)
         self._head_cache = HeadCache()
-        self._prepared = PreparedResponses()
+        self._prepared = PreparedResponses(self._head_cache.forget)
         cache_settings = CacheSettings(
             config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
         )

@@ -228,7 +228,7 @@ class Wire:
         self.root = Root(str(root), openat2=openat2)
         self.reader = Reader(CHUNK)
         self.head_cache = HeadCache()
-        self.prepared = PreparedResponses()
+        self.prepared = PreparedResponses(self.head_cache.forget)
         self.cache = Cache(
             self.root,
             self.reader,
