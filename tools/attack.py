@@ -26,12 +26,12 @@ try:
     from attacks.probing import probe
     from attacks.siege import Forces, siege
     from attacks.target import Target, Victim
-    from measure.arguments import Parser, port, positive, value
-    from measure.processes import TargetError
+    from lab.processes import TargetError
+    from report.arguments import Parser, port, positive, value
 
     from evloop.settings.units import format_duration, format_size, parse_duration, parse_size
 except ModuleNotFoundError as error:
-    print(f"attack: {error.name} is missing: pip install 'evloop[tools]'", file=sys.stderr)
+    print(f"attack: {error.name} is missing: pip install 'evloop-server[tools]'", file=sys.stderr)
     sys.exit(3)  # 1 would be a server that failed
 
 _Attack = Callable[[argparse.Namespace, Path], Iterator[str]]

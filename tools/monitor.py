@@ -14,13 +14,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 try:
-    from measure.history import History
-    from measure.launch import Launched
-    from measure.lines import Lines
-    from measure.live import LiveView
-    from measure.monitor_options import SETTLE, Exit, Options, parse_arguments
-    from measure.plot import draw
-    from measure.processes import (
+    from lab.history import History
+    from lab.launch import Launched
+    from lab.processes import (
         AmbiguousTargetError,
         NoRightError,
         NoSuchTargetError,
@@ -29,12 +25,16 @@ try:
         TargetError,
         Tree,
     )
-    from measure.records import CsvFile, document, write_json
-    from measure.sample import Sample, Sampler
-    from measure.sentences import summary
-    from measure.terminal import Events, in_foreground
+    from lab.sample import Sample, Sampler
+    from lab.terminal import Events, in_foreground
+    from monitoring.lines import Lines
+    from monitoring.live import LiveView
+    from monitoring.options import SETTLE, Exit, Options, parse_arguments
+    from monitoring.plot import draw
+    from monitoring.records import CsvFile, document, write_json
+    from monitoring.sentences import summary
 except ModuleNotFoundError as exc:
-    sys.exit(f"monitor: {exc.name} is missing: pip install 'evloop[tools]'")
+    sys.exit(f"monitor: {exc.name} is missing: pip install 'evloop-server[tools]'")
 
 _SETTLE_POLL = 0.05  # seconds
 _SETTLED = 5  # looks

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 try:
-    from measure.terminal import Events, in_foreground
+    from lab.terminal import Events, in_foreground
+    from load.faults import FaultError
+    from load.tally import Tally
     from soaking.command_line import Exit
-    from soaking.faults import FaultError
     from soaking.figures import document
     from soaking.options import Options, parse_arguments
     from soaking.plot import draw
@@ -23,11 +24,10 @@ try:
     from soaking.result import Outcome, Result
     from soaking.setting import Setting, SettingError, make, raise_descriptor_limit, set_up
     from soaking.soak import Soak, Timing
-    from soaking.tally import Tally
     from soaking.verdict import Check, is_pass, judge
     from soaking.watch import watch
 except ModuleNotFoundError as error:
-    print(f"soak: {error.name} is missing: pip install 'evloop[tools]'", file=sys.stderr)
+    print(f"soak: {error.name} is missing: pip install 'evloop-server[tools]'", file=sys.stderr)
     sys.exit(2)  # 1 would be a server that failed
 
 

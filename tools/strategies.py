@@ -14,10 +14,7 @@ from pathlib import Path
 
 try:
     import psutil
-    from bench import interruption
     from bench.figures import VoidError
-    from bench.machine import about, raise_descriptors
-    from bench.servers.base import Server
     from comparing.arguments import UsageError, chosen, known_only, parser, repeat_command
     from comparing.campaign import Campaign
     from comparing.contenders import SETTINGS, peers, strategies
@@ -26,10 +23,13 @@ try:
     from comparing.promises import judge
     from comparing.results import Results, ResultsError, load, save
     from comparing.scenarios import SCENARIOS, Scenario
-    from measure.figures import show_size
-    from measure.kernel import read_kernel_tcp
+    from lab import interruption
+    from lab.kernel import read_kernel_tcp
+    from lab.machine import about, raise_descriptors
+    from lab.servers.base import Server
+    from report.figures import show_size
 except ModuleNotFoundError as exc:
-    sys.exit(f"strategies.py: {exc.name} is missing: pip install 'evloop[tools]'")
+    sys.exit(f"strategies.py: {exc.name} is missing: pip install 'evloop-server[tools]'")
 
 EXIT_OK, EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_BROKEN = 0, 1, 2, 3
 

@@ -18,7 +18,7 @@ from bench.report.verdict import (
 )
 from bench.results import Cell, Results, ResultsError, ServerNote, load, save
 from bench.rows import ROWS, Goal, Row
-from bench.servers.base import Kind
+from lab.servers.base import Kind
 
 CPU = Figure.CPU_PER_REQUEST
 SMALL = next(row for row in ROWS if row.name == "small")

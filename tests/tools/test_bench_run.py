@@ -19,8 +19,8 @@ from bench.figures import Figure, Sample, VoidError
 from bench.own import OwnLoad
 from bench.results import Results, ServerNote
 from bench.rows import ROWS, Row
-from bench.servers.base import Server
-from bench.servers.evloop import Evloop
+from lab.servers.base import Server
+from lab.servers.evloop import Evloop
 
 from tests.support.deadline import eventually
 

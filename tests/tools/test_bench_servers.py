@@ -13,14 +13,14 @@ from bench.docroot import PAGES, Docroot
 from bench.figures import VoidError
 from bench.load import Address
 from bench.rows import ROWS
-from bench.running import ask, free_port, running
-from bench.servers.base import Kind, Launch, Server, Setup, Transfer
-from bench.servers.evloop import Evloop
-from bench.servers.floor import Floor, compile_floor
-from bench.servers.lighttpd import Lighttpd
-from bench.servers.nginx import Nginx
-from bench.servers.python_peers import PythonPeer, python_peers
-from bench.servers.registry import all_servers
+from lab.running import ask, free_port, running
+from lab.servers.base import Kind, Launch, Server, Setup, Transfer
+from lab.servers.evloop import Evloop
+from lab.servers.floor import Floor, compile_floor
+from lab.servers.lighttpd import Lighttpd
+from lab.servers.nginx import Nginx
+from lab.servers.python_peers import PythonPeer, python_peers
+from lab.servers.registry import all_servers
 
 CHECK_DEADLINE = 20.0
 BODY = bytes(range(256)) * 2048
@@ -221,7 +221,7 @@ def test_a_floor_that_does_not_compile_is_void(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken.c").write_text("int main(void) { return nothing; }")
-    monkeypatch.setattr("bench.servers.floor.SOURCES", tmp_path)
+    monkeypatch.setattr("lab.servers.floor.SOURCES", tmp_path)
     with pytest.raises(VoidError, match=r"cc failed on broken\.c"):
         compile_floor("broken", tmp_path)
 

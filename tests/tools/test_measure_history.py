@@ -8,17 +8,17 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from measure.descriptors import Downloads
-from measure.figures import show_clock, show_count, show_size
-from measure.history import METRICS, History, fit_slope
-from measure.kernel import KernelTcp
-from measure.limits import Limits
-from measure.memory import Memory
-from measure.plot import PlotError, check_plot, draw
-from measure.records import CsvFile, document, row, write_json
-from measure.sample import Sample
-from measure.sentences import counterfactual, lower_bound, summary
-from measure.sockets import Connections, Queues
+from lab.descriptors import Downloads
+from lab.history import METRICS, History, fit_slope
+from lab.kernel import KernelTcp
+from lab.memory import Memory
+from lab.sample import Sample
+from lab.sockets import Connections, Queues
+from monitoring.limits import Limits
+from monitoring.plot import PlotError, check_plot, draw
+from monitoring.records import CsvFile, document, row, write_json
+from monitoring.sentences import counterfactual, lower_bound, summary
+from report.figures import show_clock, show_count, show_size
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 

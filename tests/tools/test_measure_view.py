@@ -7,16 +7,16 @@ import time
 from collections import Counter
 
 import pytest
-from measure.descriptors import Downloads
-from measure.graph import LogScale, area, binary_unit, columns, nice_span, nice_top
-from measure.history import History
-from measure.kernel import KernelTcp
-from measure.lines import Lines
-from measure.live import Screen
-from measure.memory import Memory
-from measure.sample import Sample
-from measure.sockets import Connections, Queues
-from measure.terminal import Events
+from lab.descriptors import Downloads
+from lab.history import History
+from lab.kernel import KernelTcp
+from lab.memory import Memory
+from lab.sample import Sample
+from lab.sockets import Connections, Queues
+from lab.terminal import Events
+from monitoring.lines import Lines
+from monitoring.live import Screen
+from report.graph import LogScale, area, binary_unit, columns, nice_span, nice_top
 from rich.console import Console
 
 KIB, MIB, GIB = 1024.0, 1024.0**2, 1024.0**3

@@ -22,7 +22,7 @@ from pathlib import Path
 import monitor
 import psutil
 import pytest
-from measure.monitor_options import Exit, parse_arguments
+from monitoring.options import Exit, parse_arguments
 
 MIB = 1024 * 1024
 WAIT = 30.0  # seconds until a test gives up

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import psutil
 import pytest
-from soaking.behaviours import BEHAVIOURS
-from soaking.files import Kind, Spec, make_files
+from load.behaviours import BEHAVIOURS
+from load.files import Kind, Spec, make_files
 
 from tests.support.deadline import eventually
 

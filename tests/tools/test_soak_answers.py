@@ -1,14 +1,14 @@
 """Answers that are right and wrong, without a socket, and how fast they are read."""
 
 import pytest
-from soaking.content import CHECK_SIZE, Coded
-from soaking.dialogue import Dialogue
-from soaking.faults import Fault, FaultError
-from soaking.files import File, Kind
-from soaking.pace import QUANTUM, read_limit, receive_buffer
-from soaking.requests import Request, if_changed, some_ranges, whole
-from soaking.steps import Answer, Ask
-from soaking.tally import Counts
+from load.content import CHECK_SIZE, Coded
+from load.dialogue import Dialogue
+from load.faults import Fault, FaultError
+from load.files import File, Kind
+from load.pace import QUANTUM, read_limit, receive_buffer
+from load.requests import Request, if_changed, some_ranges, whole
+from load.steps import Answer, Ask
+from load.tally import Counts
 
 KIB, MIB = 1024, 1024 * 1024
 SIZE = 40 * KIB

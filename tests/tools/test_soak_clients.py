@@ -9,18 +9,18 @@ from collections.abc import Callable, Iterator
 from math import inf
 
 import pytest
-from measure.terminal import Events
-from soaking.behaviours import BEHAVIOURS, Habits, Visitor
-from soaking.content import Coded, Sparse
-from soaking.crowd import Crowd, Group, Load
-from soaking.endpoint import PORTS_EACH, Connector, parse_url
-from soaking.faults import Fault
-from soaking.files import Catalogue, File, Kind, Spec, make_files
-from soaking.pace import QUANTUM
-from soaking.requests import whole
+from lab.terminal import Events
+from load.behaviours import BEHAVIOURS, Habits, Visitor
+from load.content import Coded, Sparse
+from load.crowd import Crowd, Group, Load
+from load.endpoint import PORTS_EACH, Connector, parse_url
+from load.faults import Fault
+from load.files import Catalogue, File, Kind, Spec, make_files
+from load.pace import QUANTUM
+from load.requests import whole
+from load.steps import Ask, Close, Ending, Script
+from load.tally import Tally
 from soaking.soak import Soak, Timing
-from soaking.steps import Ask, Close, Ending, Script
-from soaking.tally import Tally
 
 from evloop.net.reactor import Reactor
 from evloop.process.server import Server

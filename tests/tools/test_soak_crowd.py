@@ -6,12 +6,12 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from soaking.behaviours import BEHAVIOURS, Habits, Visitor
-from soaking.content import PERIOD, Coded
-from soaking.crowd import Group, Load, deal
-from soaking.files import Catalogue, File, Kind
+from load.behaviours import BEHAVIOURS, Habits, Visitor
+from load.content import PERIOD, Coded
+from load.crowd import Group, Load, deal
+from load.files import Catalogue, File, Kind
+from load.steps import Answer, Ask, Close, Rest, Step
 from soaking.scenarios import SCENARIOS, Scenario, parse_mix
-from soaking.steps import Answer, Ask, Close, Rest, Step
 
 KIB, MIB = 1024, 1024 * 1024
 

@@ -4,13 +4,13 @@ import itertools
 from math import inf
 
 import pytest
-from measure.history import Slope
-from soaking.crowd import Group, Load
-from soaking.faults import Fault, FaultError
-from soaking.rates import format_slope, parse_byte_rate, parse_count_rate
+from lab.history import Slope
+from load.crowd import Group, Load
+from load.faults import Fault, FaultError
+from load.tally import Histogram, Tally
+from report.figures import parse_byte_rate, parse_count_rate, show_slope
 from soaking.report import page
 from soaking.result import Outcome, Point, Result, Timeline
-from soaking.tally import Histogram, Tally
 from soaking.verdict import Finding, Limits, is_pass, judge
 from soaking.watch import Memory
 
@@ -70,8 +70,8 @@ def test_bad_count_rates(text: str) -> None:
 
 
 def test_slopes_are_shown_per_minute() -> None:
-    assert format_slope(1024.0) == "+60 KiB/min"
-    assert format_slope(-1024.0) == "-60 KiB/min"
+    assert show_slope(1024.0) == "+60 KiB/min"
+    assert show_slope(-1024.0) == "-60 KiB/min"
 
 
 def memory(

@@ -10,7 +10,6 @@ from pathlib import Path
 import psutil
 import pytest
 import strategies
-from bench.servers.evloop import Evloop
 from comparing import scenarios
 from comparing.campaign import Campaign
 from comparing.contenders import SETTINGS, Strategy
@@ -20,6 +19,7 @@ from comparing.docroot import evict, make, warm
 from comparing.orders import Behaviour
 from comparing.results import Quantity, Results
 from comparing.scenarios import Group, Measure, Scenario, Table
+from lab.servers.evloop import Evloop
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -12,7 +12,7 @@ import pytest
 from bench.figures import VoidError
 from comparing.measures import _client, _refuse_failures
 from comparing.orders import Behaviour, Hold, Order, Timed, from_line, to_line
-from comparing.socket_memory import read_socket_memory
+from lab.socket_memory import read_socket_memory
 
 from evloop import Config, Server
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench.servers.evloop import Evloop
 from comparing.arguments import UsageError, chosen
 from comparing.campaign import is_disturbed
 from comparing.cells import seconds, size, times
@@ -17,6 +16,7 @@ from comparing.promises import judge
 from comparing.results import Cell, Observation, Quantity, Results, ResultsError, load, save
 from comparing.scenarios import BY_TYPE, SCENARIOS, Scenario, Table
 from comparing.tables import in_flight, of_one_file
+from lab.servers.evloop import Evloop
 
 KIB = 1024
 MIB = 1024 * KIB

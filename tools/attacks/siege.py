@@ -5,7 +5,7 @@ import time
 from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
-from measure.kernel import read_kernel_tcp
+from lab.kernel import read_kernel_tcp
 
 from attacks.docroot import LARGE, SMALL, SMALL_CONTENT
 from attacks.swarm import IDLE, Kind, Swarm, slow_head, slow_reader

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import psutil
-from measure.processes import Tree
+from lab.processes import Tree
 
 Address = tuple[str, int]
 
@@ -37,7 +37,7 @@ class Target:
 
     @classmethod
     def on_port(cls, port: int) -> "Target":
-        """Raises measure.processes.TargetError when nobody listens there."""
+        """Raises lab.processes.TargetError when nobody listens there."""
         return cls(("127.0.0.1", port), Tree.of_port(port))
 
     def usage(self) -> Usage:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from measure.arguments import Parser, positive, value
+from report.arguments import Parser, positive, value
 
 from bench.rows import ROWS
 from evloop.settings.units import format_duration, parse_duration

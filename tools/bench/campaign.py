@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import interruption
+from lab import interruption
+from lab.running import free_port, running
+from lab.servers.base import Launch, Server, Setup
+
 from bench.docroot import Docroot
 from bench.figures import Sample, VoidError
 from bench.load import Address, LoadDriver
 from bench.results import Cell, Results, ServerNote
 from bench.rows import Row
-from bench.running import free_port, running
-from bench.servers.base import Launch, Server, Setup
 from bench.workloads import Bench
 
 # After this many void rounds in a row a server sits the rest of the row out.

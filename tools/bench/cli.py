@@ -8,14 +8,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from measure.plot import PlotError, check_plot
+from lab import interruption
+from lab.machine import about, raise_descriptors
+from lab.servers.base import Kind, Server, first_line
+from lab.servers.registry import all_servers
+from monitoring.plot import PlotError, check_plot
 
-from bench import interruption
 from bench.arguments import UsageError, known_only, parser, repeat_command
 from bench.campaign import Campaign, find_servers
 from bench.docroot import build
 from bench.load import LoadDriver
-from bench.machine import about, raise_descriptors
 from bench.own import OwnLoad
 from bench.report.listing import print_listing
 from bench.report.page import render
@@ -24,8 +26,6 @@ from bench.report.table import print_tables
 from bench.report.verdict import judge
 from bench.results import Results, ResultsError, load, save
 from bench.rows import ROWS, Row
-from bench.servers.base import Kind, Server, first_line
-from bench.servers.registry import all_servers
 from bench.wrk import Wrk
 
 EXIT_OK, EXIT_ENVIRONMENT, EXIT_USAGE = 0, 1, 2

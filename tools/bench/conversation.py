@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import psutil
+from lab import interruption
 
-from bench import interruption
 from bench.figures import VoidError
 
 MARK = b"bench:"

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from lab.servers.base import Kind, Server, Transfer
+from lab.servers.registry import BOUNDED_FLOOR, SUBJECT, UNBOUNDED
+
 from bench import workloads
 from bench.docroot import MEDIUM_BYTES, SMALL_BYTES, Docroot
 from bench.figures import PRESENTATION, Figure, Sample, show
 from bench.lag import lag
-from bench.servers.base import Kind, Server, Transfer
-from bench.servers.registry import BOUNDED_FLOOR, SUBJECT, UNBOUNDED
 from bench.workloads import Measurement
 
 # How many times less than any Python peer evloop shall cost, whatever the row.

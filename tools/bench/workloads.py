@@ -5,17 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from secrets import token_hex
 
+from lab.cost import kernel_tcp_bytes, machine_memory_bytes
+from lab.running import Answer, Running, ask
+
 from bench.client import orders
 from bench.client.download import FINISH_DEADLINE
 from bench.client.hold import READY_DEADLINE
 from bench.conversation import Conversation, Event
-from bench.cost import kernel_tcp_bytes, machine_memory_bytes
 from bench.docroot import Docroot
 from bench.figures import Figure, Sample, VoidError
 from bench.heads import Request
 from bench.load import CPU, Address, LoadDriver, LoadReport, Order
 from bench.own import own_client
-from bench.running import Answer, Running, ask
 
 MIB = 1024 * 1024
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from measure.arguments import Parser, positive, value
+from report.arguments import Parser, positive, value
 
 from comparing.contenders import SETTINGS
 from comparing.scenarios import SCENARIOS, Scenario, Table

@@ -9,10 +9,10 @@ from pathlib import Path
 from bench.docroot import Docroot
 from bench.figures import VoidError
 from bench.load import Address
-from bench.running import free_port, running
-from bench.servers.base import Server, Setup
-from measure.figures import show_size
-from measure.processes import TargetError
+from lab.processes import TargetError
+from lab.running import free_port, running
+from lab.servers.base import Server, Setup
+from report.figures import show_size
 
 from comparing.computed import fitting
 from comparing.contenders import takes_part

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from measure.figures import show_count, show_size
+from report.figures import show_count, show_size
 
 from comparing.computed import growth
 from comparing.results import Cell, Quantity, Results

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from bench.servers.base import Server
-from bench.servers.evloop import Evloop
-from bench.servers.registry import all_servers
+from lab.servers.base import Server
+from lab.servers.evloop import Evloop
+from lab.servers.registry import all_servers
 
 from comparing.scenarios import Scenario, Table
 

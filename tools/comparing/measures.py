@@ -13,6 +13,7 @@ from bench.conversation import Conversation, Event
 from bench.figures import VoidError
 from bench.load import Address
 from bench.own import own_client
+from lab.socket_memory import read_socket_memory
 
 from comparing.client.crowd import SILENCE
 from comparing.docroot import evict, warm
@@ -20,7 +21,6 @@ from comparing.orders import Hold, Order, Timed, to_line
 from comparing.other_tools import Monitor, soak
 from comparing.results import Observation, Quantity
 from comparing.scenarios import MIB, SLOW_RATE, Group, Measure, Scenario
-from comparing.socket_memory import read_socket_memory
 from comparing.watch import Watch
 
 # What a client may be silent beyond what it was asked for, in seconds.

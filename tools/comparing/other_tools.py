@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bench import interruption
 from bench.figures import VoidError
+from lab import interruption
 
 _TOOLS = Path(__file__).resolve().parent.parent
 

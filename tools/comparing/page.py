@@ -24,7 +24,7 @@ class PageError(Exception):
 def check_page() -> None:
     """Raise PageError when the plots can't be drawn: before a long run, not after it."""
     if find_spec("matplotlib") is None:
-        raise PageError("the page's plots need matplotlib: pip install 'evloop[plot]'")
+        raise PageError("the page's plots need matplotlib: pip install 'evloop-server[plot]'")
 
 
 def write_page(results: Results, path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measure.graph import TICKS
+from report.graph import TICKS
 
 from comparing.computed import growth
 from comparing.contenders import Strategy

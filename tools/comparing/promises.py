@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from measure.figures import show_size
+from report.figures import show_size
 
 from comparing.contenders import Strategy, is_strategy
 from comparing.results import Quantity, Results

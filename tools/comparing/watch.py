@@ -2,10 +2,10 @@
 
 import time
 
-from bench import interruption
-from measure.history import METRICS, History
-from measure.processes import Tree
-from measure.sample import Sampler
+from lab import interruption
+from lab.history import METRICS, History
+from lab.processes import Tree
+from lab.sample import Sampler
 
 INTERVAL = 0.1
 """Seconds between two looks."""
@@ -21,7 +21,7 @@ _SETTLE = 3.0
 class Watch:
     """Looks at the server on *port*, first of all when it has come to rest.
 
-    Raises measure.processes.TargetError when it can't be watched or has ended; so does
+    Raises lab.processes.TargetError when it can't be watched or has ended; so does
     whatever looks at it.
     """
 
@@ -61,5 +61,5 @@ class Watch:
             seen.append(own(self.history.now))
 
     def now(self, metric: str) -> float:
-        """The last value of *metric* (see measure.history.METRICS); 0 if it is not known."""
+        """The last value of *metric* (see lab.history.METRICS); 0 if it is not known."""
         return METRICS[metric](self.history.now) or 0.0

@@ -4,11 +4,11 @@ import argparse
 from enum import IntEnum
 from pathlib import Path
 
-from measure.arguments import Parser, interval, positive, value
+from load.endpoint import parse_url
+from report.arguments import Parser, interval, positive, value
+from report.figures import parse_byte_rate, parse_count_rate, show_slope
 
 from evloop.settings.units import format_duration, parse_duration, parse_size
-from soaking.endpoint import parse_url
-from soaking.rates import format_slope, parse_byte_rate, parse_count_rate
 from soaking.scenarios import MIXED, SCENARIOS, Scenario, parse_mix
 from soaking.verdict import DESCRIPTORS, SLOPE
 
@@ -191,7 +191,7 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
     for name, parse, metavar, default, meaning in (
         ("--max-errors", value(_whole), "N", 0, "errors of all kinds together (default: 0)"),
         ("--max-slope", value(parse_byte_rate), "RATE", None, "growth of memory after --warm-up,"
-         f" as in 1MiB/min, 0/h (default: {format_slope(SLOPE).lstrip('+')})"),
+         f" as in 1MiB/min, 0/h (default: {show_slope(SLOPE).lstrip('+')})"),
         ("--max-growth-per-connection", value(parse_size), "SIZE", None,
          "growth of memory at its peak over the peak of connections (default: none)"),
         ("--max-growth", value(parse_size), "SIZE", None,

@@ -4,10 +4,10 @@ import platform
 from math import inf
 from typing import Any
 
-from measure.history import Slope
+from lab.history import Slope
+from load.tally import Counts, Histogram
 
 from soaking.result import Result
-from soaking.tally import Counts, Histogram
 from soaking.verdict import Check, is_pass
 from soaking.watch import Memory
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from measure.arguments import Parser
+from load.crowd import Load
+from load.endpoint import Endpoint
+from report.arguments import Parser
 
 from soaking.command_line import CLIENTS_PER_SECOND, MOST_ARRIVALS_AT_ONCE, parser
-from soaking.crowd import Load
-from soaking.endpoint import Endpoint
 from soaking.scenarios import MIXED, Scenario
 from soaking.verdict import SLOPE, Limits
 

@@ -5,9 +5,9 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from measure.graph import binary_unit, nice_top
-from measure.history import History
-from measure.sentences import pages
+from lab.history import History
+from monitoring.sentences import pages
+from report.graph import binary_unit, nice_top
 
 from evloop.settings.units import format_size
 from soaking.result import Point, Result

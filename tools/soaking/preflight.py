@@ -13,10 +13,10 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 
-from soaking.content import Copy, Unknown
-from soaking.endpoint import Endpoint
-from soaking.faults import fault_of
-from soaking.files import File, kind_of
+from load.content import Copy, Unknown
+from load.endpoint import Endpoint
+from load.faults import fault_of
+from load.files import File, kind_of
 
 _WARM = 8 * 1024 * 1024
 """Bytes that are read of a file whose content is known already."""

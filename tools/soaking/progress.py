@@ -3,15 +3,14 @@
 import time
 from typing import IO
 
-from measure.figures import show_clock, show_count, show_size
-from measure.history import METRICS
+from lab.history import METRICS
+from report.figures import show_clock, show_count, show_size, show_time
 from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar as Bar
 from rich.table import Table
 from rich.text import Text
 
-from soaking.durations import show_time
 from soaking.soak import Soak
 
 _BAR_INTERVAL = 0.25

@@ -5,14 +5,13 @@ import platform
 from dataclasses import dataclass
 from math import inf
 
-from measure.figures import show_count, show_size
-from measure.sentences import pages
+from load.tally import Counts, Histogram
+from monitoring.sentences import pages
+from report.figures import show_count, show_size, show_time
 
 from evloop.settings.units import format_duration
-from soaking.durations import show_time
 from soaking.figures import percentiles
 from soaking.result import Result
-from soaking.tally import Counts, Histogram
 from soaking.verdict import Check, Finding, is_pass
 from soaking.watch import Memory
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from measure.history import History
+from lab.history import History
+from load.crowd import Load
+from load.tally import Tally
 
 from evloop.net.lag import LagFigures, LoopLag
-from soaking.crowd import Load
-from soaking.tally import Tally
 from soaking.watch import Memory
 
 _MOST_POINTS = 2048

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from measure.launch import Launched
-from measure.processes import Target, TargetError, Tree
+from lab.launch import Launched
+from lab.processes import Target, TargetError, Tree
+from load.content import Unknown
+from load.crowd import Load
+from load.endpoint import Endpoint, parse_url
+from load.files import Catalogue, File, Kind, kind_of, local_files, make_files
 
-from soaking.content import Unknown
-from soaking.crowd import Load
-from soaking.endpoint import Endpoint, parse_url
-from soaking.files import Catalogue, File, Kind, kind_of, local_files, make_files
 from soaking.options import Options
 from soaking.preflight import MissingError, Preflight
 from soaking.scenarios import Scenario

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from measure.terminal import Events
+from lab.terminal import Events
+from load.crowd import Crowd, Load
+from load.endpoint import Endpoint
+from load.files import Catalogue
+from load.tally import Tally
 
 from evloop.net.reactor import Reactor
-from soaking.crowd import Crowd, Load
-from soaking.endpoint import Endpoint
-from soaking.files import Catalogue
 from soaking.result import Outcome, Point, Timeline
-from soaking.tally import Tally
 from soaking.watch import Watch
 
 _LONGEST_TURN = 0.25

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from enum import Enum
 from math import inf
 
-from measure.figures import show_count, show_size
-from measure.history import Slope
+from lab.history import Slope
+from report.figures import show_count, show_size, show_slope
 
-from soaking.rates import format_slope
 from soaking.result import Result
 from soaking.watch import Memory
 
@@ -117,17 +116,17 @@ def _memory(memory: Memory, limits: Limits) -> list[Check]:
 
 def _slope(slope: Slope | None, limit: float) -> Check:
     """The slope breaks its limit when even the low end of its interval does."""
-    allowed = f"up to {format_slope(limit)}"
+    allowed = f"up to {show_slope(limit)}"
     if slope is None:
         return Check("memory slope", "too few looks", allowed, Finding.NOT_JUDGED)
-    seen = show_slope(slope)
+    seen = slope_with_confidence(slope)
     return _check("memory slope", seen, allowed, slope.low <= limit)
 
 
-def show_slope(slope: Slope) -> str:
+def slope_with_confidence(slope: Slope) -> str:
     """Write a slope with its confidence."""
-    low, high = format_slope(slope.low), format_slope(slope.high)
-    return f"{format_slope(slope.per_second)} (95 %: {low} to {high}; {slope.samples} looks)"
+    low, high = show_slope(slope.low), show_slope(slope.high)
+    return f"{show_slope(slope.per_second)} (95 %: {low} to {high}; {slope.samples} looks)"
 
 
 def _check(name: str, seen: str, limit: str, kept: bool) -> Check:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from measure.history import History, Slope
-from measure.launch import Launched
-from measure.processes import NoRightError, Target, TargetEndedError, TargetError
-from measure.sample import Sampler
+from lab.history import History, Slope
+from lab.launch import Launched
+from lab.processes import NoRightError, Target, TargetEndedError, TargetError
+from lab.sample import Sampler
 
 _DETAIL_SHARE = 50  # a detailed look is followed by as many times its duration without one
 _SETTLE = 5.0  # seconds that a server has to close what its clients closed

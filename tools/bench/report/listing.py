@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from lab.servers.base import Server
+
 from bench.figures import PRESENTATION, show
 from bench.rows import Goal, Row
-from bench.servers.base import Server
 
 
 def print_listing(rows: Sequence[Row], servers: Sequence[Server]) -> None:

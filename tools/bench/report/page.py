@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from string import Template
 
+from lab.servers.base import Kind
+from lab.servers.registry import SUBJECT
+
 from bench.figures import PRESENTATION, digits
 from bench.report.table import GOAL_HEADINGS, goal_cells, peer_cells, row_cells, row_headings
 from bench.report.verdict import Outcome, Verdict, against_python, ratio
 from bench.results import Results
 from bench.rows import PYTHON_PEERS, Row
-from bench.servers.base import Kind
-from bench.servers.registry import SUBJECT
 from evloop.settings.units import format_duration
 
 _TEMPLATE = Path(__file__).with_name("page.md")

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.servers.base import Kind
+
 from bench.figures import PRESENTATION, digits
 from bench.results import Cell, Results
 from bench.rows import Row
-from bench.servers.base import Kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

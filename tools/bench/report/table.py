@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lab.servers.registry import SUBJECT
 from rich.console import Console
 from rich.table import Table
 
@@ -16,7 +17,6 @@ from bench.report.verdict import (
 )
 from bench.results import Cell, Results
 from bench.rows import PYTHON_PEERS, Row
-from bench.servers.registry import SUBJECT
 
 _COLOURS = {Outcome.MET: "green", Outcome.MISSED: "red", Outcome.NOT_MEASURED: "yellow"}
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from lab.servers.base import Kind
+from lab.servers.registry import SUBJECT
+
 from bench.figures import PRESENTATION, Figure, digits, show
 from bench.report.listing import goal_text
 from bench.results import Cell, Results
 from bench.rows import PYTHON_PEERS, Goal, Row
-from bench.servers.base import Kind
-from bench.servers.registry import SUBJECT
 
 
 class Outcome(Enum):
