@@ -13,16 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 from lab import launch, processes, sample
+from lab.errors import AmbiguousTargetError, NoRightError, NoSuchTargetError, TargetEndedError
 from lab.launch import Launched
-from lab.processes import (
-    AmbiguousTargetError,
-    NoRightError,
-    NoSuchTargetError,
-    TargetEndedError,
-    Tree,
-    find_listeners,
-    name_of,
-)
+from lab.processes import Tree, find_listeners, name_of
 from lab.sample import Sampler
 
 MIB = 1024 * 1024

@@ -49,7 +49,7 @@ def steps_of(name: str, seed: int) -> list[Step]:
         except StopIteration:
             return taken
         taken.append(step)
-        answer = Answer('"tag"', None, 1000, True) if isinstance(step, Ask) else None
+        answer = Answer(200, '"tag"', None, 1000, 2000, True) if isinstance(step, Ask) else None
         assert len(taken) < 100
 
 

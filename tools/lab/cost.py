@@ -1,8 +1,8 @@
 """What a server costs: CPU seconds and memory of its process tree, and kernel TCP memory."""
 
 import psutil
-from bench.figures import VoidError
 
+from lab.errors import VoidError
 from lab.kernel import read_kernel_tcp
 from lab.memory import Memory, read_memory
 from lab.processes import Tree

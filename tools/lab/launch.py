@@ -17,14 +17,16 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, ClassVar
 
 import psutil
+from load.text import printable
 
-from lab.processes import NoSuchTargetError, name_of
+from lab.errors import NoSuchTargetError
+from lab.processes import name_of
 
 STOP_WAIT = 10.0  # seconds from SIGTERM to SIGKILL
 _POLL = 0.05  # seconds
@@ -40,22 +42,37 @@ class Launched:
     """A running command: a Target, and a context manager that ends it.
 
     With *quiet* its output is swallowed but for the last lines; otherwise both of its
-    streams go to our stderr.
+    streams go to our stderr. *directory* and *environment* are its own, if given; it has
+    *patience* seconds to end by itself when it is told to.
+
+    began: when it was started, by time.perf_counter()
 
     Raises NoSuchTargetError when the command can't be started.
     """
 
     _mains: ClassVar[set[int]] = set()
 
-    def __init__(self, command: Sequence[str], quiet: bool = False) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        quiet: bool = False,
+        *,
+        directory: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        patience: float | None = None,
+    ) -> None:
+        self._patience = STOP_WAIT if patience is None else patience
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         self._older = {child.pid for child in psutil.Process().children()}
+        self.began = time.perf_counter()
         try:
             self._popen = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if quiet else _STDERR,
                 stderr=subprocess.STDOUT if quiet else None,
+                cwd=directory,
+                env=os.environ | dict(environment or {}),
                 process_group=0,
                 preexec_fn=partial(_die_with_parent, os.getpid()) if _LIBC else None,
             )
@@ -76,6 +93,11 @@ class Launched:
     @property
     def pid(self) -> int:
         return self._popen.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its main process has ended."""
+        return self._popen.poll() is not None
 
     def processes(self) -> list[psutil.Process]:
         """Return all of its processes, the main one first; none when it ended."""
@@ -108,7 +130,7 @@ class Launched:
         """Say how it ended, with its last words if they were kept."""
         try:
             # It may be a zombie that the last look came too early for.
-            status = self._popen.wait(STOP_WAIT)
+            status = self._popen.wait(self._patience)
         except subprocess.TimeoutExpired:
             return "it still runs"
         if self._listener is not None:
@@ -118,9 +140,9 @@ class Launched:
         return f"it ended {how}" + (f"; its last words: {words}" if words else "")
 
     def end(self, hurry: Callable[[], bool] = lambda: False) -> None:
-        """SIGTERM to all of it, SIGKILL to what is left after STOP_WAIT or when *hurry* says so."""
+        """SIGTERM to all of it, SIGKILL to what is left in time, or when *hurry* says so."""
         self._signal(signal.SIGTERM)
-        deadline = time.monotonic() + STOP_WAIT
+        deadline = time.monotonic() + self._patience
         while self.processes() and time.monotonic() < deadline and not hurry():
             time.sleep(_POLL)
         deadline = time.monotonic() + STOP_WAIT
@@ -149,7 +171,7 @@ class Launched:
     def _listen(self, stream: IO[bytes]) -> None:
         with stream:
             while line := stream.readline(_LINE):
-                self._last_words.append(line.decode(errors="replace").strip())
+                self._last_words.append(printable(line.decode(errors="replace").strip()))
 
 
 def _die_with_parent(parent: int) -> None:

@@ -41,14 +41,14 @@ def descriptors() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def raise_descriptors() -> int:
-    """Raise that number as far as we may, to WANTED_DESCRIPTORS at most, and return it."""
+def raise_descriptors(wanted: int = WANTED_DESCRIPTORS) -> int:
+    """Raise that number to *wanted*, or as far as we may, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for wanted in (WANTED_DESCRIPTORS, min(hard, WANTED_DESCRIPTORS)):
-        if soft >= wanted:
+    for limit in (wanted, min(hard, wanted)):
+        if soft >= limit:
             break
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, max(hard, limit)))
             break
         except (ValueError, OSError):
             continue

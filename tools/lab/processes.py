@@ -6,29 +6,13 @@ from pathlib import Path
 from typing import Protocol
 
 import psutil
+from load.text import printable
 
 from lab.descriptors import read_descriptors
+from lab.errors import AmbiguousTargetError, NoRightError, NoSuchTargetError
 from lab.sockets import listening_inodes, open_tables
 
-
-class TargetError(Exception):
-    """The server to watch can't be watched; the message is one line for the user."""
-
-
-class NoSuchTargetError(TargetError):
-    """Nobody listens on the port, or there is no such process."""
-
-
-class AmbiguousTargetError(TargetError):
-    """Several servers listen on the port, on different addresses."""
-
-
-class NoRightError(TargetError):
-    """The process belongs to somebody else and may not be read."""
-
-
-class TargetEndedError(TargetError):
-    """The server ended."""
+_LONGEST_NAME = 60  # characters
 
 
 class Target(Protocol):
@@ -163,9 +147,9 @@ def name_of(process: psutil.Process) -> str:
         name, words = process.name(), process.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return f"pid {process.pid}"
-    if not words or not Path(words[0]).name.startswith("python"):
-        return name
-    return _python_program(words[1:]) or name
+    if words and Path(words[0]).name.startswith("python"):
+        name = _python_program(words[1:]) or name
+    return printable(name, _LONGEST_NAME)
 
 
 def _python_program(words: list[str]) -> str | None:

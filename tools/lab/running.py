@@ -1,51 +1,43 @@
-"""A server that is started, asked, and surely ended."""
+"""A server that is started, asked, measured, and surely ended."""
 
-import ctypes
 import http.client
-import os
-import signal
+import shutil
 import socket
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import VoidError
-from bench.load import Address
+from load.endpoint import LOOPBACK, Endpoint, local_endpoint
 
-from lab import interruption
+from lab import waiting
 from lab.cost import Cost
-from lab.servers.base import Launch
+from lab.errors import TargetError, VoidError
+from lab.launch import Launched
+from lab.servers.base import Launch, Server, Setup
 
-# How long a server may take until it answers its first request, in seconds.
 START_DEADLINE = 20.0
-
-# How long a server may take to end by itself before it is killed, in seconds.
+"""Seconds that a server may take until it answers its first request."""
 STOP_DEADLINE = 2.0
-
-# The pause between two attempts to connect, in seconds: the resolution of the start time.
+"""Seconds that a server may take to end by itself before it is killed."""
 ATTEMPT_PAUSE = 0.001
-
-ANSWER_DEADLINE = 10.0
-
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
+"""Seconds between two attempts to connect: the resolution of the start time."""
+ANSWER_DEADLINE = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """A server that has answered a request: where, what it costs, and how fast it was there."""
 
-    address: Address
+    endpoint: Endpoint
     cost: Cost
     start_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """A response as the server gave it; field names are in lower case."""
 
     status: int
@@ -54,77 +46,77 @@ class Answer:
 
 
 @contextmanager
-def running(launch: Launch, address: Address, path: str, scratch: Path) -> Iterator[Running]:
-    """Start a server that must answer at *address* and *path*; end it on leaving.
+def started(server: Server, setup: Setup, path: str) -> Iterator[tuple[Running, Launch, Setup]]:
+    """Start *server* as *setup* says, on a port and in a directory of its own; end it.
+
+    It must answer at *path*. Raises VoidError when it can't be started or measured.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix=f"{server.name}-", dir=setup.scratch))
+    scratch.chmod(0o755)
+    try:
+        own = setup.at(free_port(), scratch)
+        launch = server.launch(own)
+        with running(launch, local_endpoint(own.port, server.prefix), path, scratch) as found:
+            yield found, launch, own
+    except (OSError, VoidError, TargetError) as error:
+        reason = str(error) or type(error).__name__
+        raise VoidError(reason.replace(str(scratch), "SCRATCH")) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def running(launch: Launch, endpoint: Endpoint, path: str, scratch: Path) -> Iterator[Running]:
+    """Start a server that must answer at *endpoint* and *path*; end it on leaving.
 
     *scratch* is an empty directory into which the files of *launch* are written.
 
-    Raises VoidError when it doesn't answer in time.
+    Raises VoidError when it doesn't answer in time, TargetError when it can't be started.
     """
     for name, content in launch.files.items():
         (scratch / name).write_text(content)
-    complaints = scratch / "stderr"
-    with complaints.open("wb") as errors:
-        started = time.perf_counter()
-        try:
-            process = subprocess.Popen(
-                launch.command,
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                cwd=launch.directory or scratch,
-                env=os.environ | launch.environment,
-                start_new_session=True,
-                preexec_fn=_end_with_us,
-            )
-        except OSError as error:
-            raise VoidError(f"{launch.command[0]} did not start: {error.strerror}") from error
-    try:
-        _await_answer(process, address, path, complaints)
-        took = time.perf_counter() - started
-        yield Running(address, Cost(process.pid), took)
-    finally:
-        end_tree(process)
+    directory = launch.directory or scratch
+    with Launched(
+        launch.command,
+        quiet=True,
+        directory=directory,
+        environment=launch.environment,
+        patience=STOP_DEADLINE,
+    ) as process:
+        _await_answer(process, endpoint, path)
+        took = time.perf_counter() - process.began
+        yield Running(endpoint, Cost(process.pid), took)
 
 
-def _end_with_us() -> None:
-    """Have this child ended when we are killed outright, see prctl(2)."""
-    if sys.platform == "linux":
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _await_answer(
-    process: subprocess.Popen[bytes], address: Address, path: str, complaints: Path
-) -> None:
+def _await_answer(process: Launched, endpoint: Endpoint, path: str) -> None:
     deadline = time.monotonic() + START_DEADLINE
     while time.monotonic() < deadline:
-        interruption.check()
-        if process.poll() is not None:
-            said = complaints.read_text(errors="replace").strip().split("\n")[-1]
-            raise VoidError(f"it ended with status {process.returncode} on its start: {said}")
+        waiting.check()
+        if process.has_ended:
+            raise VoidError(f"it did not start: {process.epitaph()}")
         try:
-            answer = ask(address, path)
+            reply = ask(endpoint, path)
         except (ConnectionError, TimeoutError):
             time.sleep(ATTEMPT_PAUSE)
             continue
-        if answer.status == http.client.OK:
+        if reply.status == http.client.OK:
             return
-        raise VoidError(f"it answered {path} with {answer.status}")
+        raise VoidError(f"it answered {path} with {reply.status}")
     raise VoidError(f"it did not answer within {START_DEADLINE:g} s")
 
 
-def ask(address: Address, path: str, fields: Mapping[str, str] | None = None) -> Answer:
+def ask(endpoint: Endpoint, path: str, fields: Mapping[str, str] | None = None) -> Reply:
     """Return the server's answer to one GET on a connection of its own.
 
     Raises ConnectionError, TimeoutError, or VoidError when it is not HTTP.
     """
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=ANSWER_DEADLINE)
+    connection = http.client.HTTPConnection(LOOPBACK, endpoint.port, timeout=ANSWER_DEADLINE)
     try:
-        connection.request("GET", address.prefix + path, headers=dict(fields or {}))
+        connection.request("GET", endpoint.prefix + path, headers=dict(fields or {}))
         response = connection.getresponse()
         body = response.read()
         names = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, names, len(body))
+        return Reply(response.status, names, len(body))
     except http.client.RemoteDisconnected:
         raise
     except http.client.HTTPException as error:
@@ -133,23 +125,9 @@ def ask(address: Address, path: str, fields: Mapping[str, str] | None = None) ->
         connection.close()
 
 
-def end_tree(process: subprocess.Popen[bytes]) -> None:
-    """End *process* and all of its session; they are gone when this returns."""
-    process.terminate()
-    try:
-        process.wait(STOP_DEADLINE)
-    except subprocess.TimeoutExpired:
-        pass
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
-    process.wait()
-
-
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that nobody listens on at this moment."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port

@@ -14,9 +14,10 @@ from lab.descriptors import (
     portable_descriptors,
     read_descriptors,
 )
+from lab.errors import NoRightError, TargetEndedError
 from lab.kernel import KernelTcp, read_kernel_tcp
 from lab.memory import Memory, read_memory
-from lab.processes import NoRightError, Target, TargetEndedError, runs
+from lab.processes import Target, runs
 from lab.sockets import Connections, count_connections, portable_connections, read_table
 
 _LINUX = Path("/proc/self/fd").exists()

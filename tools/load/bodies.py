@@ -9,10 +9,11 @@ from email.parser import BytesHeaderParser
 from http import HTTPStatus
 from typing import Protocol
 
-from load.content import CHECK_SIZE, Content, wrong_bytes
+from load.content import CHECK_SIZE, Content, Unknown, wrong_bytes
 from load.faults import Fault, FaultError
-from load.heads import HEAD_END, Head, shorten
+from load.heads import HEAD_END, Head
 from load.requests import Request
+from load.text import shorten
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.ASCII | re.IGNORECASE)
 _MAX_PREAMBLE = 4096
@@ -128,13 +129,15 @@ def body_of(request: Request, head: Head) -> Body:
     if head.status == HTTPStatus.NOT_MODIFIED:
         return Plain(content, 0, 0)
     length = head.length
+    if head.status >= HTTPStatus.BAD_REQUEST and length is not None:
+        return Plain(Unknown(), 0, 0 if request.method == "HEAD" else length)
     if length is None:
         raise FaultError(Fault.NO_LENGTH, f"a {head.status} that does not tell its length")
     if head.status == HTTPStatus.PARTIAL_CONTENT:
         return _partial_body(request, head, length)
     if content.size is not None and length != content.size:
         raise FaultError(Fault.WRONG_LENGTH, f"{length:,} instead of {content.size:,} bytes")
-    return Plain(content, 0, length)
+    return Plain(content, 0, 0 if request.method == "HEAD" else length)
 
 
 def _partial_body(request: Request, head: Head, length: int) -> Body:

@@ -8,11 +8,15 @@ from load.connection import Shared
 from load.exchange import Exchange
 from load.faults import Fault, FaultError, fault_of
 from load.states import BUSY, INTEREST, State
-from load.steps import Close, Ending, Rest, Script
+from load.steps import Close, Ending, ReadOn, Rest, Script
 from load.tally import Counts
 
 _SHORT = 2 * TICK
 """Seconds; shorter pauses would be drawn out by the wheel of the timers."""
+
+
+_TIMED = frozenset({State.RESTING, State.PACED})
+"""States whose deadline is the next step, so that it is met to the moment if it is near."""
 
 
 class Company(Shared, Protocol):
@@ -68,6 +72,10 @@ class Client:
         fault = FaultError(Fault.DEFECT, f"{type(error).__name__}: {error}")
         self._fail(fault, self._company.reactor.now)
 
+    def wake(self, now: float) -> None:
+        """End a rest, or reading, before its time."""
+        self._act(Client._wake, now)
+
     def stop(self) -> None:
         """End because the run is over."""
         if self.is_busy:
@@ -86,7 +94,7 @@ class Client:
             return
         exchange.connection.watch(INTEREST[exchange.state])
         timers = self._company.reactor.timers
-        if exchange.state is State.RESTING and exchange.deadline < now + _SHORT:
+        if exchange.state in _TIMED and exchange.deadline < now + _SHORT:
             timers.watch_closely(self)
         else:
             timers.watch(self)
@@ -101,6 +109,10 @@ class Client:
 
     def _expire(self, now: float) -> None:
         if self._exchange.expire(now):
+            self._take_steps(now)
+
+    def _wake(self, now: float) -> None:
+        if self._exchange.wake():
             self._take_steps(now)
 
     def _take_steps(self, now: float) -> None:
@@ -120,6 +132,8 @@ class Client:
                 is_over = step.seconds <= 0
                 if not is_over:
                     exchange.rest(step, now)
+            elif isinstance(step, ReadOn):
+                is_over = exchange.read_on(step, now)
             elif self._company.allow(len(step.requests)):
                 is_over = exchange.ask(step, now)
             else:

@@ -19,7 +19,7 @@ class Shared(Protocol):
     """What all clients of a run share.
 
     buffer: what arrives is read into this, and checked at once
-    host, prefix: of the requests
+    host, prefix, fields: of the requests
     timeout: seconds to wait for the server, for each thing anew
     """
 
@@ -29,6 +29,7 @@ class Shared(Protocol):
     buffer: memoryview
     host: str
     prefix: str
+    fields: str
     timeout: float
 
 

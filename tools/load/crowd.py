@@ -6,26 +6,25 @@ same seed brings the same clients, whatever the server does meanwhile.
 
 import heapq
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import NamedTuple
 
 from evloop.net.reactor import Reactor
-from load.behaviours import BEHAVIOURS, CONNECTIONS, Habits, Visitor
+from load.behaviours import BEHAVIOURS, CONNECTIONS, Behaviour, Habits, Visitor
 from load.client import Client
 from load.content import CHECK_SIZE
 from load.endpoint import Connector, Endpoint
 from load.faults import Fault, FaultError
 from load.files import Catalogue, Kind
+from load.requests import COMMON
 from load.steps import Script
 from load.tally import Counts, Tally
 
-_BATCH = 64
+BATCH = 64
 """Clients that may begin in one turn of the loop, at most: the others have their share."""
-_AFTER_FAILURE = 1.0
-"""Seconds that the place of a client stays empty that met an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,10 @@ class Load:
     ramp_up: seconds until all clients, or the full rate, are there
     requests: after so many the run is over
     timeout: seconds that a client waits for the server, for each thing anew
+    fields: header lines that all requests have in common
+    is_replaced: whether a client that leaves is followed by another
+    visits: connections that come and go, for whose ports there must be room
+    after_failure: seconds that the place of a client stays empty that met an error
     """
 
     groups: tuple[Group, ...]
@@ -60,6 +63,10 @@ class Load:
     habits: Habits = _HABITS
     timeout: float = 30.0
     seed: int = 1
+    fields: str = COMMON
+    is_replaced: bool = True
+    after_failure: float = 1.0
+    visits: int = 0
 
     @property
     def connections(self) -> int:
@@ -96,19 +103,27 @@ class Crowd:
     """All clients of a run, and what they share."""
 
     def __init__(
-        self, reactor: Reactor, endpoint: Endpoint, catalogue: Catalogue, load: Load, tally: Tally
+        self,
+        reactor: Reactor,
+        endpoint: Endpoint,
+        catalogue: Catalogue,
+        load: Load,
+        tally: Tally,
+        behaviours: Mapping[str, Behaviour] = BEHAVIOURS,
     ) -> None:
         self.reactor = reactor
         self.tally = tally
-        self.connector = Connector(endpoint, load.connections)
-        self.host, self.prefix = endpoint.host, endpoint.prefix
+        self.connector = Connector(endpoint, max(load.connections, load.visits))
+        self.host, self.prefix, self.fields = endpoint.host, endpoint.prefix, load.fields
         self.timeout = load.timeout
         self.buffer = memoryview(bytearray(CHECK_SIZE))
         self._load = load
         self._catalogue = catalogue
         self._places: dict[Client, _Place | None] = {}
         self._coming: list[tuple[float, _Place]] = []  # a heap, by time
-        self._asked = 0
+        self._behaviours = behaviours
+        self._most = load.requests
+        self.asked = 0
 
     # From outside
 
@@ -135,9 +150,14 @@ class Crowd:
         """How many clients there are now."""
         return sum(place is not None for place in self._places.values())
 
-    def admit(self, now: float) -> None:
-        """Let those in who are due."""
-        for _ in range(_BATCH):
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is there."""
+        return not self._places
+
+    def admit(self, now: float, most: int = BATCH) -> None:
+        """Let those in who are due, up to *most* of them."""
+        for _ in range(most):
             if not self._coming or self._coming[0][0] > now or self.is_sated:
                 return
             due, place = heapq.heappop(self._coming)
@@ -152,12 +172,21 @@ class Crowd:
     @property
     def is_sated(self) -> bool:
         """Whether all requests were sent that the run is to have."""
-        return self._asked >= self._load.requests
+        return self.asked >= self._most
 
     @property
     def is_done(self) -> bool:
         """Whether all of these have an answer, or will never get one."""
         return self.is_sated and not any(client.is_busy for client in self._places)
+
+    def sate(self) -> None:
+        """Let nobody ask any more; who has asked may wait for the answer."""
+        self._most = self.asked
+
+    def wake(self) -> None:
+        """End the rest of each client, or its reading, before its time."""
+        for client in list(self._places):
+            client.wake(self.reactor.now)
 
     def stop(self) -> None:
         """Send everybody away."""
@@ -171,14 +200,14 @@ class Crowd:
         """Whether so many more may be sent; they are counted if so."""
         if self.is_sated:
             return False
-        self._asked += requests
+        self.asked += requests
         return True
 
     def left(self, client: Client, failed: bool, now: float) -> None:
         """Free the place of *client* for another."""
         place = self._places.pop(client)
-        if place is not None and self._load.arrivals is None:
-            when = now + (_AFTER_FAILURE if failed else 0.0)
+        if place is not None and self._load.arrivals is None and self._load.is_replaced:
+            when = now + (self._load.after_failure if failed else 0.0)
             heapq.heappush(self._coming, (when, place._replace(visit=place.visit + 1)))
 
     # Coming
@@ -200,7 +229,7 @@ class Crowd:
         counts = self.tally.groups[group.name]
         bring = partial(self._bring, counts)
         visitor = Visitor(chance, self._catalogue, self._load.habits, bring, group.kinds)
-        script = BEHAVIOURS[group.behaviour](visitor)
+        script = self._behaviours[group.behaviour](visitor)
         self._enter(Client(self, script, counts, due), place, now)
         counts.clients += 1
 

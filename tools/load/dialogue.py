@@ -5,11 +5,13 @@ from collections.abc import Iterable
 
 from load.bodies import Body, body_of
 from load.faults import Fault, FaultError
-from load.heads import Head, find_end, shorten
+from load.heads import Head, find_end
 from load.requests import Request
 from load.steps import Answer
 from load.tally import Counts
+from load.text import shorten
 
+_MAX_VALIDATOR = 1024  # bytes of a validator that is sent back; a longer one is not believed
 _FINAL = 200  # a status under this is of an answer before the answer
 
 
@@ -84,9 +86,11 @@ class Dialogue:
         assert self._head is not None
         fields = self._head.fields
         return Answer(
-            fields.get("etag"),
-            fields.get("last-modified"),
+            self._head.status,
+            _validator(fields.get("etag")),
+            _validator(fields.get("last-modified")),
             self.received,
+            self._head.length,
             self._head.keeps_alive,
         )
 
@@ -115,3 +119,7 @@ class Dialogue:
         self.unanswered.popleft()
         self.forget()
         return answer
+
+
+def _validator(value: str | None) -> str | None:
+    return value if value is not None and len(value) <= _MAX_VALIDATOR else None

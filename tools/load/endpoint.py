@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+LOOPBACK = "127.0.0.1"
 PORTS_EACH = 10_000
 """Connections for which a local address is counted on; Linux gives it about 28,000 ports."""
 # Lets the kernel choose the port at connect, when it knows both ends. In socket since 3.12.
@@ -35,6 +36,11 @@ class Endpoint:
     def url(self) -> str:
         """What a browser would be given."""
         return f"http://{self.host}{self.prefix}/"
+
+
+def local_endpoint(port: int, prefix: str = "") -> Endpoint:
+    """Return *port* of this machine's loopback."""
+    return Endpoint(socket.AF_INET, (LOOPBACK, port), f"{LOOPBACK}:{port}", prefix)
 
 
 def parse_url(url: str) -> Endpoint:

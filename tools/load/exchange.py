@@ -7,17 +7,17 @@ do; anything else that goes wrong is raised as FaultError or OSError.
 
 import errno
 from collections.abc import Callable
+from dataclasses import replace
 
 from evloop.net.reactor import Handler
 from load.connection import Connection, Shared
 from load.dialogue import Dialogue
 from load.faults import Fault, FaultError, fault_of
-from load.pace import QUANTUM, read_limit, receive_buffer
-from load.states import State
-from load.steps import Answer, Ask, Ending, Rest
+from load.pace import read_limit, receive_buffer
+from load.states import WAKEABLE, State
+from load.steps import Answer, Ask, Ending, ReadOn, Rest
 from load.tally import Counts
 
-_PIECES = 8  # that a trickled head is sent in
 _REQUEST_TIMEOUT = 408
 
 
@@ -33,6 +33,7 @@ class Exchange:
         "_received",
         "_shared",
         "_unsent",
+        "_until_closed",
         "answer",
         "connection",
         "deadline",
@@ -50,6 +51,7 @@ class Exchange:
         self._piece = 0  # bytes of a trickled head that are sent at once
         self._received = 0  # bytes since the requests were sent
         self._reading_since = 0.0
+        self._until_closed = False
         self.started = 0.0
         self.deadline = 0.0
         self.state = State.RESTING
@@ -75,12 +77,25 @@ class Exchange:
         self._ask = ask
         self._dialogue.ask(ask.requests)
         self.started = now
-        if self.connection.is_open:
-            return self._send_requests(now)
-        return self._connect(now)
+        if not self.connection.is_open:
+            return self._connect(now)
+        return self._send_requests(now) if ask.requests else self._over(None)
+
+    def read_on(self, step: ReadOn, now: float) -> bool:
+        """Go on with an answer that is under way; without one there is nothing to read."""
+        if not self._dialogue.is_open:
+            return self._over(None)
+        received = self._dialogue.received
+        wanted = None if step.body_bytes is None else received + step.body_bytes
+        self._ask = replace(self._ask, rate=step.rate, quantum=step.quantum, body_bytes=wanted)
+        # The first bytes at a rate are due after a quantum, not at once.
+        self._reading_since, self._received = now + step.quantum, 0
+        self._await_more(now)
+        return not self._limit(now) and self._pause(now)
 
     def rest(self, rest: Rest, now: float) -> None:
         """Do nothing for a while, with an answer under way or without."""
+        self._until_closed = rest.until_closed
         self.state = State.STALLED if self._dialogue.is_open else State.RESTING
         self.deadline = now + rest.seconds
 
@@ -93,6 +108,13 @@ class Exchange:
         """Close for good."""
         self.close(ending)
         self.state = State.CLOSED
+
+    def wake(self) -> bool:
+        """End a rest, or reading, before its time. Nothing else is interrupted."""
+        if self.state not in WAKEABLE:
+            return False
+        has_more = self._dialogue.is_open and self._dialogue.has_head
+        return self._over(self._dialogue.answer() if has_more else None)
 
     # Events
 
@@ -139,11 +161,11 @@ class Exchange:
     def _send_requests(self, now: float) -> bool:
         """Begin to send what has no answer yet, or the part of it that is wanted."""
         shared, unanswered = self._shared, self._dialogue.unanswered
-        wire = b"".join(each.wire(shared.host, shared.prefix) for each in unanswered)
+        wire = b"".join(each.wire(shared.host, shared.prefix, shared.fields) for each in unanswered)
         self._unsent = wire[: self._ask.head_bytes]
         self._received = 0
         if self._ask.trickle:
-            self._piece = -(-len(wire) // _PIECES)
+            self._piece = -(-len(wire) // self._ask.pieces)
             return self._trickle(now)
         return self._send(now)
 
@@ -159,7 +181,7 @@ class Exchange:
 
     def _trickle(self, now: float) -> bool:
         self.state = State.TRICKLING
-        self.deadline = now + self._ask.trickle / _PIECES
+        self.deadline = now + self._ask.trickle / self._ask.pieces
         try:
             sent = self.connection.send(self._unsent[: self._piece])
         except BlockingIOError:
@@ -176,6 +198,8 @@ class Exchange:
         if self._ask.head_bytes is not None:
             self._counts.stopped += 1
             return self._over(None)
+        if not self._dialogue.is_open:
+            return self._over(None)  # it was merely to connect
         self.state = State.WAITING
         self.deadline = now + self._shared.timeout
         return False
@@ -214,7 +238,7 @@ class Exchange:
 
     def _pause(self, now: float) -> bool:
         self.state = State.PACED
-        self.deadline = now + QUANTUM
+        self.deadline = now + self._ask.quantum
         return False
 
     def _await_more(self, now: float) -> None:
@@ -265,7 +289,8 @@ class Exchange:
             count = 0
         self._dialogue.take(self._shared.buffer[:count])  # raises FaultError when there is any
         self.connection.close(Ending.TIDY)
-        return False
+        self._counts.closed += 1
+        return self._until_closed and self._over(None)
 
     def _rested(self, now: float) -> bool:
         return self._over(None)

@@ -4,6 +4,8 @@ import errno
 import os
 from enum import Enum
 
+from load.text import printable
+
 
 class Fault(Enum):
     """Kinds of errors, as they are counted."""
@@ -36,10 +38,13 @@ class Fault(Enum):
 
 
 class FaultError(Exception):
-    """An answer that is wrong, with an example for the report; *wrong* counts wrong bytes."""
+    """An answer that is wrong, with an example for the report; *wrong* counts wrong bytes.
+
+    Much of *text* is what a server sent: it is made short, and harmless to a terminal.
+    """
 
     def __init__(self, fault: Fault, text: str, wrong: int = 0) -> None:
-        super().__init__(text)
+        super().__init__(printable(text))
         self.fault = fault
         self.wrong = wrong
 

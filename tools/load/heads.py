@@ -3,6 +3,7 @@
 import httptools
 
 from load.faults import Fault, FaultError
+from load.text import shorten
 
 HEAD_END = b"\r\n\r\n"
 MAX_HEAD = 64 * 1024
@@ -61,8 +62,3 @@ def find_end(received: bytes) -> int:
     if len(received) > MAX_HEAD:
         raise FaultError(Fault.GARBAGE, f"a head without an end: {shorten(received)}")
     return -1
-
-
-def shorten(data: bytes | memoryview, size: int = 60) -> str:
-    """Show the first bytes of *data*."""
-    return repr(bytes(data[:size]))[1:] + ("..." if len(data) > size else "")

@@ -3,11 +3,10 @@
 from math import inf
 
 from load.content import CHECK_SIZE
-from load.steps import Ask
+from load.steps import BY_PACE, Ask
 
-QUANTUM = 0.5
-"""Seconds between two reads of a client that keeps to a rate."""
 _HEAD_READ = 16 * 1024  # bytes that are read at once until the head is whole
+_LONE_HEAD_READ = 1024  # the same for one who wants no body: little of it comes along
 _LEAST_BUFFER, _MOST_BUFFER = 16 * 1024, 4 * 1024 * 1024
 
 
@@ -16,8 +15,10 @@ def receive_buffer(ask: Ask) -> int | None:
 
     Without a bound it would take in megabytes on behalf of a client that reads nothing.
     """
+    if ask.receive_buffer != BY_PACE:
+        return ask.receive_buffer
     if ask.rate < inf:
-        return max(_LEAST_BUFFER, min(_MOST_BUFFER, int(ask.rate * QUANTUM)))
+        return max(_LEAST_BUFFER, min(_MOST_BUFFER, int(ask.rate * ask.quantum)))
     return None if ask.body_bytes is None else _LEAST_BUFFER
 
 
@@ -26,13 +27,14 @@ def read_limit(ask: Ask, seconds: float, received: int, body: int | None) -> int
 
     *received* came within *seconds* of the first of them; *body* of these belong to the
     body of this answer, None as long as its head is not whole. A rate is kept in pieces of
-    half a QUANTUM at least, so that nobody wakes up for a few bytes.
+    half a quantum at least, so that nobody wakes up for a few bytes.
     """
     if body is None:
-        return _HEAD_READ
-    if ask.rate < inf:
-        allowed = int(ask.rate * (seconds + QUANTUM)) - received
-        return min(CHECK_SIZE, allowed) if allowed >= ask.rate * QUANTUM / 2 else 0
+        return _LONE_HEAD_READ if ask.body_bytes == 0 else _HEAD_READ
+    most = CHECK_SIZE
     if ask.body_bytes is not None:
-        return min(CHECK_SIZE, max(_HEAD_READ, ask.body_bytes - body))
-    return CHECK_SIZE
+        most = min(most, max(1, ask.body_bytes - body))
+    if ask.rate < inf:
+        allowed = int(ask.rate * (seconds + ask.quantum)) - received
+        return min(most, allowed) if allowed >= ask.rate * ask.quantum / 2 else 0
+    return most

@@ -5,6 +5,8 @@ from http import HTTPStatus
 
 from load.files import File
 
+COMMON = "User-Agent: evloop-tools\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+"""The fields of every request, unless a load has others."""
 _OK, _PARTIAL, _NOT_MODIFIED = (
     HTTPStatus.OK.value,
     HTTPStatus.PARTIAL_CONTENT.value,
@@ -18,10 +20,11 @@ _IF_CHANGED = frozenset({_NOT_MODIFIED})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A GET for *file*.
+    """A GET or HEAD for *file*.
 
+    fields come behind those that all requests of a crowd have in common
     ranges: half-open, ascending and apart; empty: the whole file
-    fields: further header lines, each with its CRLF
+    fields: header lines, each with its CRLF
     statuses: the right ones
     """
 
@@ -29,17 +32,14 @@ class Request:
     fields: str = ""
     ranges: tuple[range, ...] = ()
     statuses: frozenset[int] = _WHOLE_ONLY
+    method: str = "GET"
 
-    def wire(self, host: str, prefix: str) -> bytes:
+    def wire(self, host: str, prefix: str, common: str = COMMON) -> bytes:
         """Return the request's head for the server *host*, paths beginning with *prefix*."""
         return (
-            f"GET {prefix}{self.file.path} HTTP/1.1\r\n"
-            f"Host: {host}\r\n"
-            "User-Agent: evloop-soak\r\n"
-            "Accept: */*\r\n"
-            "Accept-Encoding: identity\r\n"
-            f"{self.fields}\r\n"
-        ).encode("ascii")
+            f"{self.method} {prefix}{self.file.path} HTTP/1.1\r\n"
+            f"Host: {host}\r\n{common}{self.fields}\r\n"
+        ).encode("latin-1")  # validators are sent back as they came
 
 
 def whole(file: File) -> Request:

@@ -45,3 +45,6 @@ BUSY = frozenset(
     {State.CONNECTING, State.SENDING, State.WAITING, State.READING, State.PACED, State.TRICKLING}
 )
 """The states in which an answer is awaited."""
+
+WAKEABLE = frozenset({State.RESTING, State.STALLED, State.READING, State.PACED})
+"""The states that can be ended from outside."""

@@ -46,6 +46,18 @@ class Histogram:
         self.maximum = max(self.maximum, other.maximum)
 
 
+_SUMMED = (
+    "clients",
+    "requests",
+    "received",
+    "stopped",
+    "cut",
+    "closed",
+    "unfinished",
+    "errors",
+)
+
+
 @dataclass(slots=True)
 class Counts:
     """What the clients of one behaviour did.
@@ -55,6 +67,7 @@ class Counts:
     received: bytes of bodies, checked
     stopped: answers given up on purpose
     cut: stalled or trickling clients that the server sent away, as it may
+    closed: connections that the server closed while nothing was due on them
     unfinished: answers under way when the run was over
     errors: of any kind
     """
@@ -64,6 +77,7 @@ class Counts:
     received: int = 0
     stopped: int = 0
     cut: int = 0
+    closed: int = 0
     unfinished: int = 0
     errors: int = 0
     first_byte: Histogram = field(default_factory=Histogram)
@@ -71,7 +85,7 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Add what *other* has counted."""
-        for name in ("clients", "requests", "received", "stopped", "cut", "unfinished", "errors"):
+        for name in _SUMMED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.first_byte.add(other.first_byte)
         self.total.add(other.total)

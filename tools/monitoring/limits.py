@@ -1,54 +1,41 @@
-"""What a run may use before it has failed."""
-
-from dataclasses import dataclass
+"""Whether a run has broken a limit: by now, or when all is seen."""
 
 from lab.history import History
 from report.figures import show_count, show_size
+from report.verdict import Limits, broken, memory_checks
+from report.words import pages
 
-from monitoring.sentences import pages
+_OPTIONS = {
+    "growth at the peak": "--max-growth",
+    "RSS at the peak": "--max-rss",
+    "growth per connection": "--max-growth-per-connection",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bytes; None: no such limit.
+def breach(limits: Limits, history: History, is_final: bool = False) -> str | None:
+    """Name the limit that is broken, or None.
 
-    growth: of own pages since the start
-    rss: of all processes together
-    growth_per_connection: peak growth of own pages over the peak of connections; judged
-    at the end, since a server's first requests weigh more than its connections
+    Growth per connection is judged at the end, since a server's first requests weigh more
+    than its connections.
     """
+    own = history.own_metric
+    growth, rss = history.peak_growth(own), history.peak("rss")
+    each = history.growth_per_connection(own) if is_final else None
+    whose = f"growth of {pages(own)}"
+    shown = {
+        "growth at the peak": f"{whose} {show_size(growth, signed=True)}",
+        "RSS at the peak": f"rss {show_size(rss)}",
+        "growth per connection": f"{whose} {show_size(each, signed=True)} for each of "
+        f"{show_count(history.peak_growth('connections'))} connections",
+    }
+    for check in broken(memory_checks(limits, growth, rss, each)):
+        limit = check.limit.removeprefix("up to ")
+        return f"{shown[check.name]} is over {_OPTIONS[check.name]} {limit}"
+    return None
 
-    growth: int | None = None
-    rss: int | None = None
-    growth_per_connection: int | None = None
 
-    def breach(self, history: History) -> str | None:
-        """Name the limit that is broken by now, or None."""
-        own = history.own_metric
-        growth, rss = history.peak_growth(own), history.peak("rss")
-        if self.growth is not None and growth is not None and growth > self.growth:
-            return (
-                f"growth of {pages(own)} {show_size(growth, signed=True)} "
-                f"is over --max-growth {show_size(self.growth)}"
-            )
-        if self.rss is not None and rss is not None and rss > self.rss:
-            return f"rss {show_size(rss)} is over --max-rss {show_size(self.rss)}"
+def unjudged(limits: Limits, history: History) -> str | None:
+    """Say which limit could not be judged, or None."""
+    if limits.growth_per_connection is None or history.peak_growth("connections"):
         return None
-
-    def final_breach(self, history: History) -> str | None:
-        """Name the limit that is broken when all is seen, or None."""
-        each = history.growth_per_connection(history.own_metric)
-        bound = self.growth_per_connection
-        if bound is None or each is None or each <= bound:
-            return self.breach(history)
-        return (
-            f"growth of {pages(history.own_metric)} {show_size(each, signed=True)} for each of "
-            f"{show_count(history.peak_growth('connections'))} connections "
-            f"is over --max-growth-per-connection {show_size(bound)}"
-        )
-
-    def unjudged(self, history: History) -> str | None:
-        """Say which limit could not be judged, or None."""
-        if self.growth_per_connection is None or history.peak_growth("connections"):
-            return None
-        return "no new connection was seen, so --max-growth-per-connection was not judged"
+    return "no new connection was seen, so --max-growth-per-connection was not judged"

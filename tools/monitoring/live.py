@@ -8,12 +8,13 @@ from lab.history import METRICS, History
 from lab.terminal import Events
 from report.figures import show_clock, show_count, show_size
 from report.graph import LogScale, area, binary_unit, columns, nice_span, nice_top
+from report.words import pages
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from monitoring.sentences import counterfactual, lower_bound, pages
+from monitoring.sentences import counterfactual, lower_bound
 
 _OWN, _FILES, _GOOD, _BAD, _DIM = "cyan", "blue", "green", "red", "bright_black"
 _LABEL = 12  # characters left of graphs and bars

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from lab.launch import STOP_WAIT
 from report.arguments import Parser, interval, port, positive, value
+from report.plot import PlotError, check_plot
+from report.verdict import Limits
+from report.words import KINDS
 
 from evloop.settings.units import parse_duration, parse_size
-from monitoring.limits import Limits
-from monitoring.plot import PlotError, check_plot
 
 SETTLE = 10.0  # seconds that a started command has to listen before the first sample
 
@@ -29,16 +30,20 @@ class Exit(IntEnum):
     ENDED = 6
 
 
+_KINDS = "\n".join(f"    {name:<13} {meaning}" for name, meaning in KINDS.items())
 _EPILOG = f"""\
 what is measured
   The whole process tree is summed: workers and whatever else the process started.
+
+  There are four kinds of memory:
+{_KINDS}
+
   PSS (shared pages divided among those who share them) says what a server takes; own
   pages (anonymous, swapped-out ones included) say whether it grows, because page cache
   and the neighbours of a process move PSS and RSS too. On a platform without these
   figures USS or RSS stand in, and what it does not tell at all reads "n/a".
-  Send queues are bytes the server has written and the clients have not acknowledged;
-  TCP memory is the kernel's, of the whole machine; if the clients run there too, what
-  they have not read yet is in it. Neither is in any figure of a process.
+  If the clients run on this machine too, what they have not read yet is in the TCP memory.
+  Neither that nor the send queues are in any figure of a process.
   Load-all is the size of all files open for reading, each as often as it is open: what
   loading whole files would take at this moment. A server that shares, maps or preloads
   files shows fewer than it serves; then the view says that it is a lower bound.

@@ -2,6 +2,7 @@
 
 from lab.history import METRICS, History
 from report.figures import show_clock, show_count, show_size
+from report.words import pages
 
 
 def counterfactual(history: History, name: str) -> list[str]:
@@ -57,8 +58,3 @@ def summary(history: History, name: str) -> list[str]:
             f"TCP memory of the machine up to {show_size(history.peak('kernel_tcp'))}"
         )
     return lines
-
-
-def pages(own: str) -> str:
-    """Name what growth is judged on, for people."""
-    return "own (anonymous) pages" if own == "anonymous" else own.upper()

@@ -12,6 +12,10 @@ _MIN_INTERVAL = 0.01  # seconds
 Value = TypeVar("Value")
 
 
+class UsageError(Exception):
+    """A command line that can't be carried out; the message is one line for the user."""
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that says what is wrong in one line."""
 

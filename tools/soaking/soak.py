@@ -13,7 +13,7 @@ from load.tally import Tally
 
 from evloop.net.reactor import Reactor
 from soaking.result import Outcome, Point, Timeline
-from soaking.watch import Watch
+from soaking.watch import ServerWatch
 
 _LONGEST_TURN = 0.25
 """Seconds within which a signal is noticed."""
@@ -48,7 +48,7 @@ class Soak:
         load: Load,
         timing: Timing,
         tally: Tally,
-        watch: Watch | None,
+        watch: ServerWatch | None,
     ) -> None:
         self.load = load
         self.timing = timing

@@ -3,9 +3,6 @@
  */
 #include "floor.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 enum { CHUNK = 32 * 1024 };
 
 static char head[HEAD_BYTES];
@@ -24,12 +21,11 @@ static ssize_t push_chunk(int fd, off_t next)
 
 int main(int argc, char **argv)
 {
-    struct stat status;
+    off_t size;
 
     if (argc < 3) return 2;
     take_bounds(argv + 3);
-    file = open(argv[2], O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fstat(file, &status) < 0) fail(argv[2]);
-    head_bytes = write_head(head, status.st_size, true);
-    serve(atoi(argv[1]), (off_t)head_bytes + status.st_size, push_chunk, true);
+    file = open_file(argv[2], &size);
+    head_bytes = write_head(head, size, true);
+    serve(atoi(argv[1]), (off_t)head_bytes + size, push_chunk, true);
 }

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef ssize_t (*push_function)(int fd, off_t next);
@@ -52,6 +54,16 @@ static size_t write_head(char *head, long long body_bytes, bool keep_alive)
                             "ETag: \"0123456789abcdef\"\r\n"
                             "%s\r\n",
                             body_bytes, keep_alive ? "" : "Connection: close\r\n");
+}
+
+static int open_file(const char *path, off_t *size)
+{
+    struct stat status;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (file < 0 || fstat(file, &status) < 0) fail(path);
+    *size = status.st_size;
+    return file;
 }
 
 static int listen_on(int port)

@@ -1,9 +1,7 @@
 /* sendfile PORT FILE [SEND_QUEUE BURST]: every request gets FILE, moved by the kernel. */
 #include "floor.h"
 
-#include <fcntl.h>
 #include <sys/sendfile.h>
-#include <sys/stat.h>
 
 enum { WINDOW = 1024 * 1024 };
 
@@ -21,12 +19,11 @@ static ssize_t push_window(int fd, off_t next)
 
 int main(int argc, char **argv)
 {
-    struct stat status;
+    off_t size;
 
     if (argc < 3) return 2;
     take_bounds(argv + 3);
-    file = open(argv[2], O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fstat(file, &status) < 0) fail(argv[2]);
-    head_bytes = write_head(head, status.st_size, true);
-    serve(atoi(argv[1]), (off_t)head_bytes + status.st_size, push_window, true);
+    file = open_file(argv[2], &size);
+    head_bytes = write_head(head, size, true);
+    serve(atoi(argv[1]), (off_t)head_bytes + size, push_window, true);
 }

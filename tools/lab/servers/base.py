@@ -3,12 +3,10 @@
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
-
-from bench.docroot import Docroot
 
 # Longer than any measurement, in seconds: nothing may be closed for being slow or idle.
 PATIENCE = 3600
@@ -38,16 +36,20 @@ class Transfer(Enum):
 class Setup:
     """What is asked of a server: where to listen, what to serve, and how.
 
-    *connections* is what the server must
-    be able to hold. *floor* is the program and its arguments that stand for the floor in this row.
+    *connections* is what it must be able to hold. *floor* is the program, with its arguments,
+    that stands for the floor in this row.
     """
 
-    docroot: Docroot
-    port: int
+    root: Path
     scratch: Path
+    port: int = 0
     transfer: Transfer = Transfer.AS_IT_IS
     connections: int = 1024
     floor: tuple[str, ...] = ()
+
+    def at(self, port: int, scratch: Path) -> "Setup":
+        """Return the same on *port*, with files in *scratch*."""
+        return replace(self, port=port, scratch=scratch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Caddy(Program):
 
     def launch(self, setup: Setup) -> Launch:
         """Return how it is started."""
-        config = _CONFIG.format(patience=PATIENCE, port=setup.port, root=setup.docroot.path)
+        config = _CONFIG.format(patience=PATIENCE, port=setup.port, root=setup.root)
         path = str(setup.scratch / "Caddyfile")
         command = (self.program, "run", "--adapter", "caddyfile", "--config", path)
         # What Caddy would write into the home directory belongs in the scratch directory.

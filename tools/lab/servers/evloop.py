@@ -42,7 +42,7 @@ class Evloop:
             (
                 *self.command,
                 "serve",
-                str(setup.docroot.path),
+                str(setup.root),
                 *("--host", "127.0.0.1", "--port", str(setup.port), "--access-log", "off"),
                 *("--idle-timeout", f"{PATIENCE}s", "--send-timeout", f"{PATIENCE}s"),
                 *(("--transfer", transfer) if transfer else ()),

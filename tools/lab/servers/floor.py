@@ -5,8 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import VoidError
-
+from lab.errors import VoidError
 from lab.servers.base import Kind, Launch, Setup, Transfer, first_line
 
 SOURCES = Path(__file__).resolve().parent.parent / "floor"

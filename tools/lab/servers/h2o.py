@@ -34,7 +34,7 @@ class H2o(Program):
             connections=setup.connections,
             patience=PATIENCE,
             port=setup.port,
-            root=setup.docroot.path,
+            root=setup.root,
         )
         command = (self.program, "-m", "worker", "-c", str(setup.scratch / "h2o.conf"))
         return Launch(command, {"h2o.conf": config})

@@ -35,7 +35,7 @@ class Lighttpd(Program):
         """Return how it is started: with sendfile, its default, unless COPY is asked."""
         copies = setup.transfer is Transfer.COPY
         config = _CONFIG.format(
-            root=setup.docroot.path,
+            root=setup.root,
             port=setup.port,
             connections=setup.connections,
             descriptors=2 * setup.connections + 64,

@@ -65,7 +65,7 @@ class Nginx(Program):
             patience=PATIENCE,
             cache=_CACHE if self.caches_files else "",
             port=setup.port,
-            root=setup.docroot.path,
+            root=setup.root,
         )
         path = str(setup.scratch / "nginx.conf")
         command = (self.program, "-e", "stderr", "-p", str(setup.scratch), "-c", path)

@@ -167,7 +167,7 @@ class PythonPeer:
     def launch(self, setup: Setup) -> Launch:
         """Return how it is started: by a script in the scratch directory."""
         script = self.script.format(
-            root=str(setup.docroot.path),
+            root=str(setup.root),
             port=setup.port,
             connections=setup.connections,
             patience=PATIENCE,
