@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from monitoring.sentences import counterfactual, lower_bound
+from monitoring.sentences import counterfactual, kinds, lower_bound
 
 _OWN, _FILES, _GOOD, _BAD, _DIM = "cyan", "blue", "green", "red", "bright_black"
 _LABEL = 12  # characters left of graphs and bars
@@ -97,7 +97,8 @@ class Screen:
         above = Group(
             self._head(width), *apart, self._sentence(width), *apart, self._numbers(width, height)
         )
-        below = Group(*apart, *self._bars(width))
+        explained = [Text(line, _DIM, no_wrap=True) for line in kinds()] if apart else []
+        below = Group(*apart, *self._bars(width), *explained)
         free = options.update(height=None)
         room = height - sum(len(console.render_lines(part, free)) for part in (above, below))
         yield above

@@ -2,7 +2,7 @@
 
 from lab.history import METRICS, History
 from report.figures import show_clock, show_count, show_size
-from report.words import pages
+from report.words import KINDS, pages
 
 
 def counterfactual(history: History, name: str) -> list[str]:
@@ -57,4 +57,9 @@ def summary(history: History, name: str) -> list[str]:
             f"kernel: its send queues up to {show_size(history.peak('send_queues'))}, "
             f"TCP memory of the machine up to {show_size(history.peak('kernel_tcp'))}"
         )
-    return lines
+    return [*lines, *kinds()]
+
+
+def kinds() -> list[str]:
+    """Say what each kind of memory is, a line for each, in 78 columns."""
+    return [f"{name:<13}{meaning}" for name, meaning in KINDS.items()]

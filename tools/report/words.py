@@ -7,9 +7,9 @@ def pages(own: str) -> str:
 
 
 KINDS = {
-    "own pages": "made by the server itself; only these can leak",
-    "file-backed": "mapped files (code, libraries): the kernel takes them back at need",
-    "send queues": "written by the server, not yet acknowledged by its clients; kernel",
-    "TCP, machine": "all TCP buffers of this machine, both ends of its connections; kernel",
+    "own pages": "anonymous: made by the server itself; only these can leak",
+    "file-backed": "code, libraries, mapped files: the kernel takes them back",
+    "send queues": "kernel: written by the server, not yet taken by its clients",
+    "TCP, machine": "kernel: all TCP buffers here, of both ends of connections",
 }
 """The four kinds of memory that a server takes, and what each of them is, in one line."""
