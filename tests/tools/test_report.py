@@ -38,6 +38,13 @@ def test_a_wide_table_repeats_its_first_column_in_each_part() -> None:
     assert WIDE.text(400).count("http.server") == 1
 
 
+def test_a_number_is_never_parted_from_its_unit() -> None:
+    cell = "memory per connection ≤ 1,024 bytes, and 0.1 x that of nginx " * 5
+    text = Table("t", ("", "goal"), [("a row", cell)], words=True).text(40)
+    assert max(map(len, text.splitlines())) <= 40
+    assert text.count("≤ 1,024 bytes") == text.count("0.1 x") == 5
+
+
 def test_a_table_without_rows_is_no_error() -> None:
     assert Table("none", (), []).text() == "none"
     assert Table("none", ("a", "b"), []).markdown() == "| a | b |\n| --- | ---: |"

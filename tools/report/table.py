@@ -1,5 +1,6 @@
 """A table, as text that fits a terminal, as Markdown and as HTML."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ WIDTH = 80
 _GAP = "  "
 _LEAST_WORDS = 16  # characters that a column of words is wrapped to, at least
 _HEADER_EVERY = 30  # lines
+_BOUND = re.compile(r"(?<=\d) (?=\S)|(?<=[≤≥]) ")
+_HARD_SPACE = "\u00a0"
 
 
 def terminal_width(stream: TextIO) -> int:
@@ -109,12 +112,19 @@ def _wrapped(lines: Sequence[Row], room: int) -> list[str]:
         widths[widths.index(max(widths))] -= 1
     found = []
     for line in lines:
-        cells = [wrap(cell, width) or [""] for cell, width in zip(line, widths, strict=True)]
+        cells = [_folded(cell, width) for cell, width in zip(line, widths, strict=True)]
         for number in range(max(map(len, cells))):
             pieces = (cell[number] if number < len(cell) else "" for cell in cells)
             padded = (piece.ljust(width) for piece, width in zip(pieces, widths, strict=True))
             found.append(_GAP.join(padded).rstrip())
     return found
+
+
+def _folded(cell: str, width: int) -> list[str]:
+    """Wrap *cell* between its words, but never between a number and its unit."""
+    bound = _BOUND.sub(_HARD_SPACE, cell)
+    folded = wrap(bound, width, break_on_hyphens=False) or [""]
+    return [line.replace(_HARD_SPACE, " ") for line in folded]
 
 
 def _escaped(text: str) -> str:
@@ -144,12 +154,17 @@ class Column(Generic[Shown]):
 
 
 class Lines(Generic[Shown]):
-    """Writes a line of figures now and then; in a terminal no wider than that is."""
+    """Writes a line of figures now and then, in *width* characters at most (None: as it comes).
 
-    def __init__(self, stream: TextIO, columns: Iterable[Column[Shown]]) -> None:
+    In a terminal it is no wider than that is.
+    """
+
+    def __init__(
+        self, stream: TextIO, columns: Iterable[Column[Shown]], width: int | None = None
+    ) -> None:
         self._stream = stream
         self._columns = list(columns)
-        room = terminal_width(stream) if stream.isatty() else None
+        room = terminal_width(stream) if stream.isatty() else width
         while room is not None and self._width > room and len(self._columns) > 1:
             self._columns.remove(max(self._columns, key=lambda column: column.rank))
         self._written = 0

@@ -7,7 +7,7 @@ from typing import TextIO
 from lab.history import METRICS
 from report.figures import show_clock, show_count, show_size, show_time
 from report.progress import bar, left
-from report.table import Column, Lines
+from report.table import WIDTH, Column, Lines
 from rich.console import Group
 from rich.live import Live
 from rich.text import Text
@@ -60,18 +60,18 @@ class ProgressLines:
         self._since = _Since()
         columns: tuple[Column[Soak], ...] = (
             Column("time", 7, lambda soak: show_clock(soak.seconds)),
-            Column("left", 7, lambda soak: show_clock(_left(soak)), 4),
+            Column("left", 7, lambda soak: show_clock(_left(soak))),
             Column("conns", 6, lambda soak: show_count(soak.tally.connected)),
             Column("answers", 9, lambda soak: show_count(soak.tally.all.requests), 3),
-            Column("per s", 6, lambda soak: show_count(self._since.requests), 1),
+            Column("per s", 6, lambda soak: show_count(self._since.requests), 4),
             Column("bytes/s", 9, lambda soak: show_size(self._since.received)),
             Column("errors", 6, lambda soak: show_count(soak.tally.error_count)),
-            Column("TTFB p50", 8, _first_byte(0.5), 2),
-            Column("p99", 7, _first_byte(0.99)),
+            Column("TTFB p50", 8, _first_byte(0.5)),
+            Column("p99", 7, _first_byte(0.99), 2),
             Column("own pages", 9, _own),
             Column("growth", 9, _growth),
         )
-        self._lines = Lines(stream, columns)
+        self._lines = Lines(stream, columns, WIDTH)
 
     def __enter__(self) -> "ProgressLines":
         return self
