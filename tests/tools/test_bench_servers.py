@@ -16,8 +16,7 @@ from lab.running import ask, free_port, running
 from lab.servers.base import Kind, Launch, Server, Setup, Transfer
 from lab.servers.evloop import Evloop
 from lab.servers.floor import Floor, compile_floor
-from lab.servers.lighttpd import Lighttpd
-from lab.servers.nginx import Nginx
+from lab.servers.native import Lighttpd, Nginx
 from lab.servers.python_peers import PythonPeer, python_peers
 from lab.servers.registry import all_servers
 from load.endpoint import local_endpoint

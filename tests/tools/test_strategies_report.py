@@ -10,11 +10,12 @@ from comparing.campaign import fitting, is_disturbed
 from comparing.cells import Growth, growth, seconds, size, times
 from comparing.cli import chosen
 from comparing.contenders import Strategy, takes_part
+from comparing.numbers import numbers
 from comparing.page import render, write_page
 from comparing.promises import judge, line
 from comparing.quantities import Quantity
 from comparing.scenarios import BY_NAME, BY_TYPE, SCENARIOS, Scenario, Table
-from comparing.tables import in_flight, numbers, of_one_file
+from comparing.tables import in_flight, of_one_file
 from lab.servers.evloop import Evloop
 from report.arguments import UsageError
 from report.verdict import broken, is_pass

@@ -12,6 +12,7 @@ from report.table import Table
 from comparing import beside, tables
 from comparing.cells import each, grown, size
 from comparing.contenders import SETTINGS, Strategy
+from comparing.numbers import numbers_table
 from comparing.plots import BY_NUMBER, OVER_TIME, draw
 from comparing.quantities import Quantity
 from comparing.scenarios import BY_NAME, Scenario
@@ -48,7 +49,7 @@ def render(results: Results, pictures: Iterable[str] = ()) -> str:
         settings=_settings(),
         high_water=_high_water(results),
         in_flight=tables.in_flight_table(results),
-        numbers=tables.numbers_table(results),
+        numbers=numbers_table(results),
         kernel=tables.kernel(results),
         waiting=tables.waiting(results),
         by_number=tables.by_number(results),

@@ -5,24 +5,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from campaign.results import Results
 from report.table import Row, Table
 
-from comparing.alone import IN_MEMORY
 from comparing.cells import (
     NOTHING,
     both_ends,
     each,
     first_bytes,
     grown,
-    growth,
-    ratio,
     seconds,
     show,
     size,
-    times,
 )
 from comparing.contenders import Strategy
 from comparing.quantities import Quantity
 from comparing.scenarios import (
-    BY_NAME,
     BY_NUMBER,
     BY_SIZE,
     BY_TYPE,
@@ -36,9 +31,9 @@ from evloop import Config
 from evloop.settings.units import format_size
 
 THREE = (Strategy.LOAD_ALL, Strategy.STREAMING, Strategy.HYBRID)
-_TWO = THREE[1:]
+TWO = THREE[1:]
 DEFAULT_QUEUE = format_size(Config().send_queue).replace(" ", "")
-_GUIDED = ("guide: load all", "load-all", "guide: streaming", "streaming", "hybrid")
+GUIDED = ("guide: load all", "load-all", "guide: streaming", "streaming", "hybrid")
 
 _Show = Callable[[Results, Scenario, str], str]
 
@@ -48,7 +43,8 @@ def observed(results: Results, scenarios: Iterable[Scenario]) -> list[Scenario]:
     return [scenario for scenario in scenarios if results.cells.get(scenario.name)]
 
 
-def _table(headings: Sequence[str], rows: Iterable[Row]) -> str:
+def table_of(headings: Sequence[str], rows: Iterable[Row]) -> str:
+    """Return a table in Markdown."""
     return Table("", headings, list(rows)).markdown()
 
 
@@ -66,14 +62,14 @@ def in_flight(results: Results) -> Iterator[Row]:
 
 def in_flight_table(results: Results) -> str:
     """The scenarios of the guide."""
-    return _table(("downloads at once", *_GUIDED), in_flight(results))
+    return table_of(("downloads at once", *GUIDED), in_flight(results))
 
 
 def kernel(results: Results) -> str:
     """The kernel's part of the same."""
     ends = Quantity.SERVER_SOCKETS
     headings = ("downloads at once", *THREE, "hybrid: the server's ends", "each")
-    return _table(
+    return table_of(
         headings,
         (
             (
@@ -89,7 +85,7 @@ def kernel(results: Results) -> str:
 
 def waiting(results: Results) -> str:
     """How long the clients of the same wait for their first byte."""
-    return _table(
+    return table_of(
         ("downloads at once", *THREE),
         (
             (scenario.title, *_of_three(results, scenario, first_bytes))
@@ -110,7 +106,7 @@ def of_one_file(results: Results) -> list[Scenario]:
 
 def by_number(results: Results) -> str:
     """Memory by the number of downloads of one file."""
-    return _table(
+    return table_of(
         ("downloads of 100 MB", *THREE, "hybrid, each"),
         (
             (
@@ -131,7 +127,7 @@ def by_size(results: Results) -> str:
         first = show(results, scenario, server, Quantity.FIRST_BYTE_MEDIAN)
         return memory if first == NOTHING else f"{memory}, {first}"
 
-    return _table(
+    return table_of(
         ("file", *THREE),
         (
             (scenario.title, *_of_three(results, scenario, both))
@@ -156,7 +152,7 @@ def by_type(results: Results) -> str:
         *(f"memory each: {name}" for name in THREE),
         *(f"first byte / all of it: {name}" for name in THREE),
     )
-    return _table(
+    return table_of(
         headings,
         (
             (
@@ -189,13 +185,13 @@ def timeline(results: Results) -> str:
         for moment, quantity, load_all, streaming in _MOMENTS:
             shown = [show(results, scenario, name, quantity) for name in THREE]
             rows.append((moment, load_all, shown[0], streaming, *shown[1:]))
-    return _table(("", *_GUIDED), rows)
+    return table_of(("", *GUIDED), rows)
 
 
 def held(results: Results) -> str:
     """What one connection that does nothing costs."""
     headings = ("connections", "evloop", "process", "each")
-    return _table(
+    return table_of(
         (*headings, "kernel TCP (sockstat)", "the server's ends, each"),
         (
             (
@@ -207,7 +203,7 @@ def held(results: Results) -> str:
                 each(results, scenario, name, Quantity.SERVER_SOCKETS),
             )
             for scenario in observed(results, HELD)
-            for name in _TWO
+            for name in TWO
         ),
     )
 
@@ -219,7 +215,7 @@ def send_queue(results: Results) -> str:
         (Strategy.UNBOUNDED, "`--send-queue 1GiB` (no bound)"),
     )
     headings = ("", "kernel TCP (sockstat)", "the server's ends", "each")
-    return _table(
+    return table_of(
         (*headings, "fast client alone", "fast client beside the 1,000"),
         (
             (
@@ -234,77 +230,3 @@ def send_queue(results: Results) -> str:
             for name, setting in settings
         ),
     )
-
-
-# The guide's numbers that are not the memory of a scenario
-
-
-def numbers_table(results: Results) -> str:
-    """Each of them with what was measured."""
-    return _table(("what", *_GUIDED), numbers(results))
-
-
-def numbers(results: Results) -> Iterator[Row]:
-    """Yield what, and then what the guide says and what was measured, for load-all and others."""
-    for name, load_all, said in (("10x50MB", "1", "1500 x less"), ("web-100", "1", "22 x less")):
-        scenario = BY_NAME[name]
-        less = [times(_less(results, scenario, server)) for server in THREE]
-        yield f"{scenario.title}: times less than load-all", load_all, less[0], said, *less[1:]
-    stress, stalled = BY_NAME["50x100MB"], BY_NAME["stalled-8000"]
-    yield (
-        "one more client of 100 MB",
-        "100 MB",
-        each(results, stress, Strategy.LOAD_ALL, Quantity.GROWTH),
-        "32 KB",
-        *(each(results, stalled, name, Quantity.GROWTH) for name in _TWO),
-    )
-    left = [show(results, stress, name, Quantity.GROWTH_AT_END) for name in THREE]
-    yield (
-        f"{stress.title}: what is left when all have gone",
-        "released",
-        left[0],
-        NOTHING,
-        *left[1:],
-    )
-    for what, quantity, load_all, streaming in (
-        ("first byte of 100 MB", Quantity.COLD_FIRST_BYTE, "2 s", "0.1 s"),
-        ("all of 100 MB, to a client at 50 MB/s", Quantity.PACED_TOTAL, "4 s", "2 s"),
-    ):
-        shown = [seconds(results.median("100MB-alone", name, quantity)) for name in THREE]
-        yield what, load_all, shown[0], streaming, *shown[1:]
-    yield _modest(results)
-    yield _threshold(results)
-
-
-def _less(results: Results, scenario: Scenario, server: str) -> float | None:
-    whole, ours = (growth(results, scenario, name) for name in (Strategy.LOAD_ALL, server))
-    return ratio(whole.size if whole else None, ours.size if ours else None)
-
-
-def _modest(results: Results) -> Row:
-    """Whether 1,000 viewers fit into a server of 4 GB, kernel and all."""
-    video = BY_NAME["video-1000"]
-    found = []
-    for name in _TWO:
-        parts = [
-            results.median(video.name, name, quantity)
-            for quantity in (Quantity.BASE, Quantity.GROWTH, Quantity.KERNEL_TCP)
-        ]
-        known = [part for part in parts if part is not None]
-        found.append(size(sum(known)) if len(known) == len(parts) else NOTHING)
-    whole = grown(results, video, Strategy.LOAD_ALL)
-    return "1,000 viewers: the whole process and the kernel", "500 GB", whole, "4 GB", *found
-
-
-def _threshold(results: Results) -> Row:
-    methods = [
-        (scenario.groups[0].size, results.methods[scenario.name])
-        for scenario in BY_TYPE
-        if scenario.name in results.methods
-    ]
-    largest = max((size for size, method in methods if method == IN_MEMORY), default=None)
-    least = min((size for size, method in methods if method != IN_MEMORY), default=None)
-    found = NOTHING
-    if largest is not None and least is not None:
-        found = f"{largest:,} bytes are kept in memory, {least:,} are streamed"
-    return "largest file that is answered from memory", NOTHING, NOTHING, "1 MB", NOTHING, found

@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from evloop.net.connection import BURST_SIZE
-from evloop.settings.config import Config
+from evloop import Config
 from lab.servers.base import Server
-from lab.servers.caddy import Caddy
 from lab.servers.evloop import Evloop
 from lab.servers.floor import Floor
-from lab.servers.h2o import H2o
-from lab.servers.lighttpd import Lighttpd
-from lab.servers.nginx import Nginx
+from lab.servers.native import Caddy, H2o, Lighttpd, Nginx
 from lab.servers.python_peers import python_peers
 
 SUBJECT = "evloop"
 
 # evloop without its bound on unsent bytes: what the bound costs a fast client.
 UNBOUNDED = "evloop-unbounded"
+
+# Bytes that evloop moves for one connection in one turn of its loop.
+BURST_SIZE = 256 * 1024
 
 # The floor with evloop's bounds on unsent bytes and on turns: what is left is Python.
 BOUNDED_FLOOR = "floor-bounded"
