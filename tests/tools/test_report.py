@@ -45,6 +45,14 @@ def test_a_number_is_never_parted_from_its_unit() -> None:
     assert text.count("≤ 1,024 bytes") == text.count("0.1 x") == 5
 
 
+def test_many_columns_of_words_fit_too() -> None:
+    row = ("1,000 files of 4 KiB, no two request heads alike", "CPU per request ≤ 1.6 x floor",
+           "18.1 us (17.8-18.4)", "not measured", "1.39 x", "not measured")  # fmt: skip
+    text = Table("goals", ("row", "goal", "evloop", "the other", "reached", ""), [row], words=True)
+    assert max(map(len, text.text(80).splitlines())) <= 80
+    assert "not measured" in text.text(400)
+
+
 def test_a_table_without_rows_is_no_error() -> None:
     assert Table("none", (), []).text() == "none"
     assert Table("none", ("a", "b"), []).markdown() == "| a | b |\n| --- | ---: |"

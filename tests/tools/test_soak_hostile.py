@@ -2,10 +2,8 @@
 
 import gzip
 import json
-import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,6 +75,20 @@ HOSTILE: dict[str, list[Act]] = {
 }
 
 
+# What wait4(2) says of a child has the memory in it of whom it was forked from.
+_TELLING_ITS_MEMORY = """
+import pathlib, re, runpy, sys
+_, program, high, *sys.argv[1:] = sys.argv
+sys.argv[0] = program
+sys.path.insert(0, str(pathlib.Path(program).parent))
+try:
+    runpy.run_path(program, run_name="__main__")
+finally:
+    status = pathlib.Path("/proc/self/status").read_text()
+    pathlib.Path(high).write_text(re.search(r"VmHWM:\\s*(\\d+) kB", status)[1])
+"""
+
+
 class Ran(NamedTuple):
     """What came of a soak; *peak* is the most that it had resident, in bytes."""
 
@@ -94,18 +106,15 @@ def soak(port: int, tmp_path: Path, *more: str) -> Ran:
     figures, out, complaint = (tmp_path / name for name in ("figures.json", "out", "complaint"))
     words = ["--clients", "4", "--duration", "1s", "--timeout", "1s", "--pause", "10ms"]
     words += ["--mix", "full,ranges,revalidate", "--max-slope", "1TiB/s", "--json", str(figures)]
+    high = tmp_path / "high"
     with out.open("wb") as stdout, complaint.open("wb") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, str(SOAK), f"http://127.0.0.1:{port}", *words, *more],
-            stdout=stdout, stderr=stderr,
+        process = subprocess.run(
+            [sys.executable, "-c", _TELLING_ITS_MEMORY, str(SOAK), str(high),
+             f"http://127.0.0.1:{port}", *words, *more],
+            stdout=stdout, stderr=stderr, timeout=PATIENCE, check=False,
         )  # fmt: skip
-        watchdog = threading.Timer(PATIENCE, process.kill)
-        watchdog.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        watchdog.cancel()
-    process.returncode = os.waitstatus_to_exitcode(status)
     found = json.loads(figures.read_text()) if figures.exists() else {}
-    peak = usage.ru_maxrss * KIB
+    peak = int(high.read_text()) * KIB
     return Ran(process.returncode, out.read_text(), complaint.read_text(), found, peak)
 
 

@@ -1,7 +1,6 @@
 """What a process of clients can be asked to do: one line of JSON that names the order."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from math import inf
@@ -145,8 +144,3 @@ def _wanted(settings: dict[str, Any]) -> Wanted:
 
 def _with_behaviour(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "behaviour": Behaviour(settings["behaviour"])}
-
-
-def local(root: Path, paths: Sequence[str]) -> tuple[Wanted, ...]:
-    """Return *paths*, each compared with the file of that name beneath *root*."""
-    return tuple(Wanted(path, like=str(root / path.removeprefix("/"))) for path in paths)

@@ -13,7 +13,6 @@ Row = Sequence[str]
 WIDTH = 80
 """Characters of a line where there is no terminal to ask."""
 _GAP = "  "
-_LEAST_WORDS = 16  # characters that a column of words is wrapped to, at least
 _HEADER_EVERY = 30  # lines
 _BOUND = re.compile(r"(?<=\d) (?=\S)|(?<=[≤≥]) ")
 _HARD_SPACE = "\u00a0"
@@ -108,8 +107,12 @@ def _wrapped(lines: Sequence[Row], room: int) -> list[str]:
     if not lines:
         return []
     widths = _widths(lines)
-    while sum(widths) + len(_GAP) * (len(widths) - 1) > room and max(widths) > _LEAST_WORDS:
-        widths[widths.index(max(widths))] -= 1
+    least = [max(map(_longest_word, column)) for column in zip(*lines, strict=True)]
+    while sum(widths) + len(_GAP) * (len(widths) - 1) > room:
+        spare = [column for column, width in enumerate(widths) if width > least[column]]
+        if not spare:
+            break
+        widths[max(spare, key=widths.__getitem__)] -= 1
     found = []
     for line in lines:
         cells = [_folded(cell, width) for cell, width in zip(line, widths, strict=True)]
@@ -118,6 +121,10 @@ def _wrapped(lines: Sequence[Row], room: int) -> list[str]:
             padded = (piece.ljust(width) for piece, width in zip(pieces, widths, strict=True))
             found.append(_GAP.join(padded).rstrip())
     return found
+
+
+def _longest_word(cell: str) -> int:
+    return max(map(len, _BOUND.sub(_HARD_SPACE, cell).split(" ")))
 
 
 def _folded(cell: str, width: int) -> list[str]:
