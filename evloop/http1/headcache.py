@@ -51,17 +51,11 @@ class HeadCache:
         """Keep *answer* for the next *head* of the same bytes, if it stays fresh."""
         if answer.fresh_until <= now or len(head) > MAX_HEAD_SIZE:
             return
-        cost = _ENTRY_COST + len(head)
-        if answer.generation != self._generation:
-            # It may outlive its response here. For further heads it is there already.
-            cost += answer.own_size
         # All entries grow stale within a second, so the simplest eviction will do. One that takes
         # the place of a stale one is counted again: that only clears the sooner.
-        if self._bytes + cost > self._max_bytes:
-            self._answers.clear()
-            self._bytes = 0
-            self._generation += 1
-        self._bytes += cost
+        if self._bytes + self._cost(head, answer) > self._max_bytes:
+            self._forget_heads()
+        self._bytes += self._cost(head, answer)
         answer.generation = self._generation
         self._answers[head] = answer
 
@@ -71,8 +65,16 @@ class HeadCache:
 
     def clear(self) -> None:
         """Forget everything, and so release the contents that answers hold."""
-        self._answers.clear()
+        self._forget_heads()
         self.written.clear()
+
+    def _cost(self, head: bytes, answer: Answer) -> int:
+        cost = _ENTRY_COST + len(head)
+        # An answer may outlive its response here. For further heads it is there already.
+        return cost if answer.generation == self._generation else cost + answer.own_size
+
+    def _forget_heads(self) -> None:
+        self._answers.clear()
         self._bytes = 0
         self._generation += 1
 
