@@ -327,6 +327,21 @@ class TestEnds:
         wire.until(lambda: peer.is_ended or peer.is_reset, peer)
         assert wire.pool.count == 1
 
+    def test_a_defect_that_comes_again_and_again_is_logged_once_in_a_while(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def defect(*ignored: object) -> None:
+            raise RuntimeError("a defect")
+
+        monkeypatch.setattr(wire.site, "respond", defect)
+        with caplog.at_level(logging.ERROR, "evloop"):
+            for _ in range(20):
+                peer, _ = wire.connect()
+                peer.send(GET_SMALL)
+                wire.wait(1.0)
+        messages = [record.getMessage() for record in caplog.records]
+        assert messages == ["a connection failed", "a connection failed (9 more before it)"]
+
     def test_an_abort_is_a_reset_while_something_is_under_way(self, wire: Wire) -> None:
         peer, _ = wire.connect()
         peer.send(GET_LARGE)
