@@ -8,7 +8,7 @@ with Server(Config(root="public", port=0)).in_thread() as server:
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Config", "ConfigError", "Server", "ServerError", "__version__"]
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,14 +52,20 @@ def imports(path: Path, package: Path) -> Iterator[str]:
     here = module_name(path, package).split(".")
     if path.name == "__init__.py":
         here.append("")
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _import_statements(path.read_bytes()):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             if node.level:
                 base = ".".join([*here[: -node.level], *filter(None, [node.module])])
             yield from (_imported(base, alias.name, package) for alias in node.names)
+
+
+@cache
+def _import_statements(source: bytes) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    nodes = ast.walk(ast.parse(source))
+    return tuple(node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
 
 
 def _imported(base: str, name: str, package: Path) -> str:

@@ -314,11 +314,11 @@ class Http1Protocol:
 
     def _give_up_waiting(self, now: float) -> None:
         wait = self._wait
+        assert wait is not None, "WAITING_FILE without what it waits for"
         self._cancel_wait()
-        if wait is not None:
-            error = RequestError(503, "the disk took too long", (_RETRY_AFTER,))
-            found = refuse(error, wait.request, self._context, now)
-            self._start(found, wait.head, now)
+        error = RequestError(503, "the disk took too long", (_RETRY_AFTER,))
+        found = refuse(error, wait.request, self._context, now)
+        self._start(found, wait.head, now)
 
     def _cancel_wait(self) -> None:
         if self._wait is not None:

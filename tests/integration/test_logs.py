@@ -20,6 +20,7 @@ import pytest
 from tests.support.bench import write
 from tests.support.client import Client
 from tests.support.deadline import PATIENCE, eventually
+from tests.support.serving import SHORT_LINGER
 
 Process = subprocess.Popen[bytes]
 
@@ -42,7 +43,8 @@ def launched(
     """Run the command on a free port; what is not given goes to the null device."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = probe.getsockname()
-    arguments = ["serve", str(root), "--host", "127.0.0.1", "--port", str(address[1]), *options]
+    where = ["--host", address[0], "--port", str(address[1]), "--linger-timeout", SHORT_LINGER]
+    arguments = ["serve", str(root), *where, *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "evloop", *arguments],
         stdin=subprocess.DEVNULL,

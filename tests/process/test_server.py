@@ -22,7 +22,7 @@ from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import PATIENCE, eventually
 from tests.support.descriptors import no_leaks
-from tests.support.serving import call, serving
+from tests.support.serving import SHORT_LINGER, call, serving
 
 LARGE = os.urandom(8 * 1024 * 1024)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
@@ -48,6 +48,7 @@ def config(directory: Path, /, **settings: Any) -> Config:
         "port": 0,
         "host": ("127.0.0.1",),
         "access_log": "off",
+        "linger_timeout": SHORT_LINGER,
         **settings,
     }
     return Config(**values)

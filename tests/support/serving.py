@@ -15,6 +15,10 @@ from evloop import Config, Server
 from tests.support.client import Client
 from tests.support.deadline import PATIENCE, eventually
 
+SHORT_LINGER = "200ms"
+"""How long a server of a test waits for its client's close: most tests keep their client open when
+they end the server, and would wait for all of the default each time."""
+
 
 @contextmanager
 def serving(root: Path, **settings: Any) -> Iterator[Server]:
@@ -48,7 +52,8 @@ class Command:
         *options: str,
         environment: dict[str, str] | None = None,
     ) -> None:
-        arguments = ["serve", str(root), "--port", "0", "--host", "127.0.0.1", *options]
+        where = ["--port", "0", "--host", "127.0.0.1", "--linger-timeout", SHORT_LINGER]
+        arguments = ["serve", str(root), *where, *options]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "evloop", *arguments],
             stdout=subprocess.PIPE,
