@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-import evloop
 from evloop import Config, ConfigError, Server
 from evloop.net.transport import listening_socket
 from evloop.process.environment import ServerError, connection_limit
@@ -552,16 +551,6 @@ class TestLog:
         assert '"GET /large.bin HTTP/1.1" 206 10 ' in third
         assert all(line.startswith("127.0.0.1 - - [") for line in (first, second, third))
         assert all(line.endswith(" complete") for line in (first, second, third))
-
-
-def test_the_package_offers_what_a_library_needs() -> None:
-    assert evloop.Server is Server
-    assert evloop.Config is Config
-    assert evloop.ConfigError is ConfigError
-    assert evloop.ServerError is ServerError
-    assert evloop.__version__
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        _ = evloop.Nothing
 
 
 def test_two_servers_live_side_by_side(root: Path) -> None:
