@@ -68,18 +68,21 @@ def listening_socket(
     return listener
 
 
-def adopt(sock: socket.socket, send_queue: int) -> SocketType:
-    """Take over *sock*, which listens already; the object that was given is closed by that.
-
-    Raises ValueError for what is no listening TCP socket, and OSError. It is left as it was
-    then, or closed when it was taken over.
-    """
+def check_listener(sock: socket.socket) -> None:
+    """Raise ValueError, with a reason, for what adopt() can't take over."""
     if sock.fileno() < 0:
         raise ValueError("it is closed")
     if sock.family not in {socket.AF_INET, socket.AF_INET6} or sock.type != socket.SOCK_STREAM:
         raise ValueError("a TCP socket is wanted")
     if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise ValueError("it does not listen: call listen() first")
+
+
+def adopt(sock: socket.socket, send_queue: int) -> SocketType:
+    """Take over *sock*, which listens already; the object that was given is closed by that.
+
+    Raises OSError when it can't have its options; then it is closed for everybody.
+    """
     listener = SocketType(sock.family, sock.type, sock.proto, sock.detach())
     try:
         _set_options(listener, send_queue)
@@ -93,7 +96,8 @@ def adopt(sock: socket.socket, send_queue: int) -> SocketType:
 def accept(listener: SocketType, send_queue: int) -> tuple[SocketType, str]:
     """Return a connection from the backlog and its peer's address.
 
-    The address of an IPv4 peer is an IPv4 address, also where `::` takes IPv4 as well. It is non-blocking and has the listener's options. Raises OSError as accept(2) does:
+    The address of an IPv4 peer is an IPv4 address, also where `::` takes IPv4 as well. The
+    connection is non-blocking and has the listener's options. Raises OSError as accept(2) does:
     ECONNABORTED for a connection that is gone already.
     """
     # What socket.socket.accept() calls, in every Python so far. No public name leads here (the

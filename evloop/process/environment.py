@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from evloop.files.root import Root
 from evloop.net.listener import BACKLOG
-from evloop.net.transport import adopt, listening_socket
+from evloop.net.transport import adopt, check_listener, listening_socket
 from evloop.observe.logwriter import LogWriter
 from evloop.process.privileges import Identity
 from evloop.settings.config import Config
@@ -151,14 +151,22 @@ def _bind_both(port: int, send_queue: int) -> socket.SocketType:
 
 
 def adopt_all(sockets: Sequence[socket.socket], config: Config) -> list[socket.SocketType]:
-    """Take over sockets that listen already; or raise ServerError, and leave none half open."""
+    """Take over sockets that listen already, or raise ServerError.
+
+    None is taken over unless all can be.
+    """
+    for sock in sockets:
+        try:
+            check_listener(sock)
+        except ValueError as error:
+            raise ServerError(f"sock {sock!r}: {error}") from error
     with contextlib.ExitStack() as opened:
         adopted: list[socket.SocketType] = []
         for sock in sockets:
             try:
                 adopted.append(adopt(sock, config.send_queue))
-            except (ValueError, OSError) as error:
-                raise ServerError(f"sock {sock!r}: {error}") from error
+            except OSError as error:
+                raise ServerError(f"sock: {error.strerror}") from error
             opened.callback(adopted[-1].close)
         opened.pop_all()
     return adopted
