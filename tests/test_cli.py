@@ -104,23 +104,23 @@ def test_the_command_may_be_left_out(typed: str, root: str) -> None:
 
 
 MISTYPED = {
-    "--bogus": "there is no option --bogus",
-    "--prot 80": "there is no option --prot; did you mean --port?",
-    "--por 80": "there is no option --por; did you mean --port?",
-    "--hots ::": "there is no option --hots; did you mean --host?",
-    "--chunksize=1": "there is no option --chunksize; did you mean --chunk-size?",
-    "--versoin": "there is no option --versoin; did you mean --version?",
-    "-x": "there is no option -x",
-    "-vx": "there is no option -x",
-    "-dir": "there is no option -dir",
+    "--bogus": "no option --bogus",
+    "--prot 80": "no option --prot; did you mean --port?",
+    "--por 80": "no option --por; did you mean --port?",
+    "--hots ::": "no option --hots; did you mean --host?",
+    "--chunksize=1": "no option --chunksize; did you mean --chunk-size?",
+    "--versoin": "no option --versoin; did you mean --version?",
+    "-x": "no option -x",
+    "-vx": "no option -x",
+    "-dir": "no option -dir",
     "--port": "--port needs a value: --port N",
     "-p": "-p needs a value: -p N",
     "--port -p": "--port needs a value: --port N",
     "--access-log --dev": "--access-log needs a value: --access-log PATH",
-    "one two": "one directory is served, and 2 were given: one two",
-    "serve one two": "one directory is served, and 2 were given: one two",
+    "one two": "one directory is served, not 2: one two",
+    "serve one two": "one directory is served, not 2: one two",
     "sevre public": (
-        "one directory is served, and 2 were given: sevre public; did you mean evloop serve public?"
+        "one directory is served, not 2: sevre public; did you mean evloop serve public?"
     ),
 }
 
@@ -133,9 +133,9 @@ def test_what_means_nothing_is_told_with_what_would(typed: str) -> None:
 
 
 WRONG = {
-    ("--bogus",): "there is no option --bogus (see evloop serve --help)",
-    ("--prot", "80"): "did you mean --port? (see evloop serve --help)",
-    ("one", "two"): "(see evloop serve --help)",
+    ("--bogus",): "no option --bogus (evloop serve --help)",
+    ("--prot", "80"): "did you mean --port? (evloop serve --help)",
+    ("one", "two"): "(evloop serve --help)",
     ("serve", ""): "ROOT '': it is empty",
     ("serve", "--port", "http"): "--port http: a whole number is wanted",
     ("serve", "--port", "99999"): "--port 99999: at most 65535 is possible",
@@ -157,6 +157,28 @@ def test_wrong_usage_is_one_line_and_2(arguments: tuple[str, ...], capfd: Output
     assert err.startswith("evloop: ")
     assert err.count("\n") == 1
     assert WRONG[arguments] in err
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "/no/such/place",
+        "/etc/passwd",
+        "public --prot 80",
+        "public -p",
+        "public pages",
+        "--chunk-size 32KB",
+        "-b 8080",
+        "-b 127.0.0.1:8080 -p 80",
+        "--cache-control \x80",
+        "--hidden yes",
+        "-p 65536",
+    ],
+)
+def test_a_usual_mistake_fits_a_terminal(typed: str, capfd: Output) -> None:
+    code, _, err = run(capfd, *typed.split())
+    assert code in {EXIT_ENVIRONMENT, EXIT_USAGE}
+    assert 0 < len(err.rstrip()) <= 80
 
 
 class TestHelp:
@@ -243,14 +265,10 @@ def test_what_the_environment_refuses_is_one_line_and_1(capfd: Output, tmp_path:
     port = str(busy.getsockname()[1])
     here, there = str(tmp_path), str(tmp_path / "missing")
     for arguments, message in {
-        (there, "-p", "0"): (
-            f"ROOT {there}: No such file or directory; a directory that exists is wanted"
-        ),
-        (here + "/file", "-p", "0"): (
-            f"ROOT {here}/file: Not a directory; a directory that exists is wanted"
-        ),
+        (there, "-p", "0"): (f"ROOT {there}: No such file or directory; name one that exists"),
+        (here + "/file", "-p", "0"): (f"ROOT {here}/file: Not a directory; name one that exists"),
         (here, "--port", port, "--host", "127.0.0.1"): (
-            f"--port {port}: in use on 127.0.0.1 already; choose another, or 0 for a free one"
+            f"--port {port}: in use on 127.0.0.1 already; take another, or 0 for any"
         ),
         (here, "--host", "192.0.2.1"): "--host 192.0.2.1: can't listen on port 8080",
         (here, "--host", "a..b"): "--host a..b: this is no name of a host",

@@ -64,7 +64,7 @@ class Arguments:
             hint = ""
             if not self.names_command and nearest(paths[0], [COMMAND]):
                 hint = f"; did you mean evloop {COMMAND} {shown(paths[1])}?"
-            raise UsageError(f"one directory is served, and {len(paths)} were given: {names}{hint}")
+            raise UsageError(f"one directory is served, not {len(paths)}: {names}{hint}")
         return paths[0] if paths else "."
 
 
@@ -129,4 +129,4 @@ def _is_option(word: str) -> bool:
 
 def _unknown(name: str) -> UsageError:
     known = [*LONG_NAMES, "--help", "--version"]
-    return UsageError(f"there is no option {shown(name)}{did_you_mean(name, known)}")
+    return UsageError(f"no option {shown(name)}{did_you_mean(name, known)}")

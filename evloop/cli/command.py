@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
         _warn_of_variables(os.environ)
         return _serve(with_log(config))
     except UsageError as error:
-        return _complain(f"{error} (see evloop {COMMAND} --help)", EXIT_USAGE)
+        return _complain(f"{error} (evloop {COMMAND} --help)", EXIT_USAGE)
     except ConfigError as error:
         return _complain(str(error), EXIT_USAGE)
     except ServerError as error:

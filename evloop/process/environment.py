@@ -47,7 +47,7 @@ def open_root(config: Config) -> Root:
     try:
         return Root(path, config.symlinks)
     except OSError as error:
-        hint = "; a directory that exists is wanted" if error.errno in _NO_DIRECTORY else ""
+        hint = "; name one that exists" if error.errno in _NO_DIRECTORY else ""
         raise ServerError(f"ROOT {printable(path)}: {error.strerror}{hint}") from error
 
 
@@ -202,7 +202,7 @@ def url_of(host: str, port: int) -> str:
 
 def _listen_trouble(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"--port {port}: in use on {host} already; choose another, or 0 for a free one"
+        return f"--port {port}: in use on {host} already; take another, or 0 for any"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"--port {port}: no permission to listen there; choose one above 1023"
     return f"--host {host}: can't listen on port {port}: {error.strerror}"

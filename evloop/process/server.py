@@ -16,7 +16,16 @@ from evloop.observe.snapshot import NO_FIGURES, Snapshot
 from evloop.process.cgroup import cgroup_limit
 from evloop.process.environment import ServerError, adopt_all, connection_limit, listen, url_of
 from evloop.process.memory import MemoryPlan, plan_memory, process_size
-from evloop.process.phases import EFFECTS, WRONG_PHASE, Command, Effect, Phase
+from evloop.process.phases import (
+    COMMANDS,
+    EFFECTS,
+    FINISH_BYTE,
+    SIGNALS,
+    STOP_BYTE,
+    WRONG_PHASE,
+    Effect,
+    Phase,
+)
 from evloop.process.worker import Worker
 from evloop.settings.config import Config
 from evloop.settings.keywords import Settings
@@ -25,20 +34,6 @@ from evloop.settings.units import format_duration
 __all__ = ["Phase", "Server"]
 
 _log = logging.getLogger("evloop")
-
-# How a command goes to the loop: one byte each. Signals say their number, and there are none
-# as high as these.
-_FINISH_BYTE = 0xF0
-_STOP_BYTE = 0xF1
-_COMMANDS: dict[int, Command] = {
-    _FINISH_BYTE: Command.FINISH,
-    _STOP_BYTE: Command.STOP,
-    signal.SIGINT: Command.END_SIGNAL,
-    signal.SIGTERM: Command.END_SIGNAL,
-    signal.SIGUSR1: Command.LOG_SIGNAL,
-    signal.SIGHUP: Command.LOG_SIGNAL,
-}
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 
 class Server:
@@ -126,11 +121,11 @@ class Server:
         """
         if timeout is not None:
             self._patience = timeout
-        self._say(_FINISH_BYTE)
+        self._say(FINISH_BYTE)
 
     def stop(self) -> None:
         """End at once. Before run() it is kept in mind: run() then returns at once."""
-        self._say(_STOP_BYTE)
+        self._say(STOP_BYTE)
 
     def close(self) -> None:
         """Close what open() has opened, when run() is not going to be called.
@@ -186,7 +181,7 @@ class Server:
             fd = worker.waker.writer.fileno()
             before = signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
             restored.callback(signal.set_wakeup_fd, before)
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 handler = signal.signal(number, _ignore)
                 restored.callback(signal.signal, number, handler or signal.SIG_DFL)
             yield
@@ -203,14 +198,14 @@ class Server:
         with self._lock:
             if self._worker is None:
                 self._said_early.append(command)
-            elif EFFECTS[self.phase][_COMMANDS[command]] is not Effect.NOTHING:
+            elif EFFECTS[self.phase][COMMANDS[command]] is not Effect.NOTHING:
                 self._worker.waker.write(bytes([command]))
 
     def _obey(self, said: bytes, now: float) -> None:
         """Do what was said to the waker, in the loop's thread."""
         for byte in said:
-            if byte in _COMMANDS:
-                self._do(EFFECTS[self.phase][_COMMANDS[byte]], now)
+            if byte in COMMANDS:
+                self._do(EFFECTS[self.phase][COMMANDS[byte]], now)
 
     def _do(self, effect: Effect, now: float) -> None:
         worker = self._worker
@@ -224,7 +219,7 @@ class Server:
             self.phase, self._give_up_at = Phase.FINISHING, now + self._patience
             if count := worker.drain(now):
                 _log.info(
-                    "finishing %d requests, for %s at most; a second signal ends at once",
+                    "under way: %d, which may finish for %s; a second signal ends at once",
                     count,
                     format_duration(self._patience),
                 )

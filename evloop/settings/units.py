@@ -28,7 +28,7 @@ def parse_size(text: str) -> int:
         prefix, power = unit.upper(), _SIZE_POWERS[unit.lower()]
         decimal, binary = (f"{base}^{power}".removesuffix("^1") for base in (1000, 1024))
         raise ValueError(
-            f"{prefix}B may be {decimal} or {binary} bytes;"
+            f"{prefix}B may be {decimal} or {binary};"
             f" {prefix}iB = {binary}: write {number}{prefix}iB"
         )
     return int(number) << 10 * _SIZE_POWERS[unit.lower()]

@@ -96,7 +96,7 @@ REFUSED = {
     ("host", "[::1"): "a name or an address is wanted",
     ("host", "http://localhost/"): "a port alone goes to --port",
     ("host", "::1/64"): "a name or an address is wanted",
-    ("max_in_memory_size", "1MB"): "MB may be 1000^2 or 1024^2 bytes; MiB = 1024^2: write 1MiB",
+    ("max_in_memory_size", "1MB"): "MB may be 1000^2 or 1024^2; MiB = 1024^2: write 1MiB",
     ("cache_control", ""): "printable ASCII is wanted",
     ("cache_control", "a\r\nSet-Cookie: b"): "printable ASCII is wanted",
     ("cache_control", "a\n"): "printable ASCII is wanted",

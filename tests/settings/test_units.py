@@ -133,9 +133,9 @@ def test_what_is_no_size_is_told_how_one_looks(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("1MB", "MB may be 1000^2 or 1024^2 bytes; MiB = 1024^2: write 1MiB"),
-        ("32 kb", "KB may be 1000 or 1024 bytes; KiB = 1024: write 32KiB"),
-        ("2Gb", "GB may be 1000^3 or 1024^3 bytes; GiB = 1024^3: write 2GiB"),
+        ("1MB", "MB may be 1000^2 or 1024^2; MiB = 1024^2: write 1MiB"),
+        ("32 kb", "KB may be 1000 or 1024; KiB = 1024: write 32KiB"),
+        ("2Gb", "GB may be 1000^3 or 1024^3; GiB = 1024^3: write 2GiB"),
     ],
 )
 def test_a_unit_that_means_two_things_is_refused(text: str, reason: str) -> None:
