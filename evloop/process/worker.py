@@ -33,6 +33,7 @@ from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
 from evloop.settings.choices import Transfer
 from evloop.settings.config import Config
+from evloop.settings.development import as_served
 from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
@@ -64,6 +65,7 @@ class Worker:
         on_bytes: Callable[[bytes, float], None],
     ) -> None:
         self._memory_errors = 0
+        config = as_served(config)
         with ExitStack() as opened:
             for sock in sockets:
                 opened.callback(sock.close)
@@ -95,6 +97,9 @@ class Worker:
         cache_settings = CacheSettings(
             config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
         )
+        self._index_names = [
+            name for name in config.index if config.hidden or not name.startswith(".")
+        ]
         self._cache = Cache(
             self._root,
             self._reader,
@@ -216,6 +221,11 @@ class Worker:
             listener.resume()
 
     # What can be seen
+
+    @property
+    def has_index(self) -> bool:
+        """Whether the root itself has a page to show. Looks at the disk."""
+        return any(self._cache.is_file(os.fsencode(name)) for name in self._index_names)
 
     def connections(self) -> list[Connection]:
         """Return those that are open now. May be called from any thread."""

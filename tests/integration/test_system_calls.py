@@ -153,6 +153,10 @@ _NOISE = frozenset({"brk", "mmap", "munmap", "madvise", "clock_gettime", "restar
 _SAME = {"epoll_pwait": WAIT, "epoll_pwait2": WAIT}
 
 
+QUIET = ("--revalidate", "1h", "--access-log", "off")
+"""No look at the disk, and no log, which a pipe would get."""
+
+
 @contextmanager
 def traced(process: int, trace: Path) -> Iterator[Counter[str]]:
     """Count the system calls of *process* by name; the counts are there when the context ends.
@@ -225,7 +229,7 @@ EXPECTED: dict[str, tuple[Callable[[Command, Client], None], dict[str, int]]] = 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_request_costs_these_system_calls(root: Path, tmp_path: Path, name: str) -> None:
     act, each = EXPECTED[name]
-    with Command(root, "--revalidate", "1h") as command, Client(command.address) as client:
+    with Command(root, *QUIET) as command, Client(command.address) as client:
         act(command, client)
         with traced(command.process.pid, tmp_path / "trace") as found:
             act(command, client)
@@ -242,7 +246,7 @@ def test_a_download_is_refills_and_nothing_else(
     root: Path, tmp_path: Path, transfer: str, moves: set[str]
 ) -> None:
     with (
-        Command(root, "--transfer", transfer, "--revalidate", "1h") as command,
+        Command(root, "--transfer", transfer, *QUIET) as command,
         Client(command.address) as client,
     ):
         client.get("/large.bin")
