@@ -89,8 +89,12 @@ class Connection(Member):
         self.close()
 
     def evict(self, now: float) -> bool:
+        if self._socket.fileno() < 0:
+            return False  # it went by itself
         protocol, since = self.protocol, self.protocol.since
         self._do(self._receive, now)
+        if self._socket.fileno() < 0:
+            return True
         if protocol.since != since or protocol.state.retention is Retention.BUSY:
             return False  # a request was there, and is answered or being answered
         self.shut_down(now)

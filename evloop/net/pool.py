@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, nextafter
+from operator import itemgetter
 
 from evloop.net.protocol import Protocol, Retention
 from evloop.net.reactor import Reactor
@@ -26,6 +27,9 @@ client can make the server meet all the time."""
 MAX_RESUMED = 64
 """Connections that go on in one turn, at most, of those that waited: each plans a response, which
 takes 30 to 60 microseconds."""
+
+_IDLE, _BUSY = Retention.IDLE, Retention.BUSY  # quicker to reach than members of an enum
+_SINCE = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ class Member:
         raise NotImplementedError
 
     def evict(self, now: float) -> bool:
-        """Close at once, unless a request has arrived; return whether it is closed."""
+        """Close at once, unless a request has arrived; return whether it was closed now."""
         raise NotImplementedError
 
 
@@ -68,8 +72,9 @@ class ConnectionPool:
     __slots__ = (
         "_addresses",
         "_from",
+        "_idle",
         "_next_survey",
-        "_victims",
+        "_partial",
         "_woken",
         "count",
         "evicted",
@@ -91,7 +96,8 @@ class ConnectionPool:
         self.on_room: Callable[[], None] = lambda: None
         self._from: dict[str, int] = {}
         self._addresses: dict[str, str] = {}
-        self._victims: list[tuple[int, float, Member]] = []  # retention, since; as _survey() says
+        self._idle: list[tuple[float, Member]] = []  # since when; as _survey() says
+        self._partial: list[tuple[float, Member]] = []
         self._next_survey = -inf
         self.failures = RateLimited(LOG_INTERVAL)
         self._woken: deque[Member] = deque()
@@ -176,52 +182,64 @@ class ConnectionPool:
             heavy.discard(member)
             return True
         if member not in heavy:
-            limit = self.limits.heavy
-            if limit and len(heavy) >= limit and not self.make_room(now, member, heavy=True):
+            if not self.make_room(now, member, heavy=True):
                 return False
             heavy.add(member)
         return True
 
     def make_room(self, now: float, asking: Member | None = None, *, heavy: bool = False) -> bool:
-        """Close the connection that is idle the longest, or else the oldest partial request.
+        """Return whether there is room for one more, after closing others if that is needed.
 
-        *asking* is spared; with *heavy* only a heavy one will do. Return False when there is no
-        other, or when a survey within the last SURVEY_INTERVAL found none.
+        The connection that is idle the longest goes first, then the oldest partial request; with
+        *heavy* room for a heavy one is wanted, and only a heavy partial request goes. *asking* is
+        spared. Connections are surveyed once in SURVEY_INTERVAL at most.
         """
-        if self._evict_next(now, asking, heavy=heavy):
+        if self._evict_until_room(now, asking, heavy=heavy):
             return True
         if now < self._next_survey:
             return False
         self._next_survey = now + SURVEY_INTERVAL
-        self._victims = self._survey()
-        return self._evict_next(now, asking, heavy=heavy)
+        self._survey()
+        return self._evict_until_room(now, asking, heavy=heavy)
 
-    def _evict_next(self, now: float, asking: Member | None, *, heavy: bool) -> bool:
-        victims = self._victims
-        place = len(victims)
-        while place:
-            place -= 1
-            _, since, member = victims[place]
-            if heavy and member not in self.heavy:
-                continue  # it may still be of use to another
-            del victims[place]
-            # It may have asked for something, or have gone, since the survey.
-            protocol = member.protocol
-            is_same = protocol.since == since and protocol.state.retention is not Retention.BUSY
-            if is_same and member is not asking and member.evict(now):
+    def _has_room(self, *, heavy: bool) -> bool:
+        if heavy:
+            return not self.limits.heavy or len(self.heavy) < self.limits.heavy
+        return not self.is_full
+
+    def _evict_until_room(self, now: float, asking: Member | None, *, heavy: bool) -> bool:
+        # One that is asked to go may find the rest of its request instead, and then makes room
+        # in another way, or asks for room itself. So nothing is remembered between two steps.
+        while not self._has_room(heavy=heavy):
+            member = self._next_victim(heavy=heavy)
+            if member is None:
+                return False
+            if member is not asking and member.evict(now):
                 self.evicted += 1
-                return True
-        return False
+        return True
 
-    def _survey(self) -> list[tuple[int, float, Member]]:
-        """Return all connections that may be closed, the first to go at the end."""
-        found = []
+    def _next_victim(self, *, heavy: bool) -> Member | None:
+        """Take the first to go off the lists, unless it has done something since the survey."""
+        for victims in (self._partial,) if heavy else (self._idle, self._partial):
+            while victims:
+                since, member = victims.pop()
+                protocol = member.protocol
+                is_same = protocol.since == since and protocol.state.retention is not _BUSY
+                if is_same and (member in self.heavy or not heavy):
+                    return member
+        return None
+
+    def _survey(self) -> None:
+        """List all connections that may be closed, the first to go at the end."""
+        self._idle, self._partial = [], []
         for member in self.members():
             protocol = member.protocol
-            if protocol.state.retention is not Retention.BUSY:
-                found.append((protocol.state.retention.value, protocol.since, member))
-        found.sort(key=lambda each: each[:2], reverse=True)
-        return found
+            retention = protocol.state.retention
+            if retention is not _BUSY:
+                victims = self._idle if retention is _IDLE else self._partial
+                victims.append((protocol.since, member))
+        for victims in (self._idle, self._partial):
+            victims.sort(key=_SINCE, reverse=True)
 
 
 def _network(address: str) -> str:
