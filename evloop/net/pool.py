@@ -164,10 +164,12 @@ class ConnectionPool:
         self._woken.append(member)
 
     def _resume_some(self, now: float) -> None:
-        for _ in range(min(len(self._woken), MAX_RESUMED)):
-            self._woken.popleft().resume(now)
-        if self._woken:
-            self.reactor.call_at(nextafter(now, inf), self._resume_some)
+        try:
+            for _ in range(min(len(self._woken), MAX_RESUMED)):
+                self._woken.popleft().resume(now)
+        finally:  # one that raises does not keep the others asleep
+            if self._woken:
+                self.reactor.call_at(nextafter(now, inf), self._resume_some)
 
     # Room
 
