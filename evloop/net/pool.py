@@ -232,7 +232,7 @@ class ConnectionPool:
         return None
 
     def _survey(self) -> None:
-        """List all connections that may be closed, the first to go at the end."""
+        """List all connections that may be closed, the first to go at the end; weigh the heavy."""
         self._idle, self._partial = [], []
         for member in self.members():
             protocol = member.protocol
@@ -240,6 +240,9 @@ class ConnectionPool:
             if retention is not _BUSY:
                 victims = self._idle if retention is _IDLE else self._partial
                 victims.append((protocol.since, member))
+        # Of two requests that came together one was kept while the other was answered; a connection
+        # that still sends is in the same state after that, and was not weighed again.
+        self.heavy -= {member for member in self.heavy if not member.protocol.is_heavy}
         for victims in (self._idle, self._partial):
             victims.sort(key=_SINCE, reverse=True)
 

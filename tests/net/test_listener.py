@@ -241,6 +241,20 @@ def test_a_heavy_one_that_becomes_light_makes_room(root: Path) -> None:
         assert status(wire.exchange(first, b"")) == status(wire.exchange(second, GET[5:])) == 200
 
 
+def test_one_that_is_light_again_does_not_count_as_heavy(root: Path) -> None:
+    with no_leaks(), Wire(root, pool_limits=PoolLimits(connections=100, heavy=1)) as wire:
+        wire.listen()
+        download, other = wire.call(), wire.call()
+        wire.turn()
+        download.send(PIPELINED)
+        wire.turn()
+        assert len(wire.pool.heavy) == 1  # it keeps the second request
+        wire.until(lambda: wire.observer.responses == 2, download)
+        other.send(SLOW)
+        wire.turn()
+        assert status(wire.exchange(other, GET[5:])) == 200
+
+
 def test_plain_downloads_are_light(root: Path) -> None:
     with no_leaks(), Wire(root, pool_limits=PoolLimits(connections=100, heavy=1)) as wire:
         wire.listen()
