@@ -99,8 +99,8 @@ def test_what_the_environment_refuses_is_one_line_and_1(
     port = str(busy.getsockname()[1])
     here, there = str(tmp_path), str(tmp_path / "missing")
     for arguments, message in {
-        (there,): f"ROOT {there}: No such file or directory",
-        (here + "/file",): f"ROOT {here}/file: Not a directory",
+        (there, "--port", "0"): f"ROOT {there}: No such file or directory",
+        (here + "/file", "--port", "0"): f"ROOT {here}/file: Not a directory",
         (here, "--port", port, "--host", "127.0.0.1"): (
             f"--port {port}: in use on 127.0.0.1 already; choose another, or 0 for a free one"
         ),
@@ -127,12 +127,12 @@ def test_all_descriptors_that_are_allowed_are_used(
     seen: list[tuple[int, int]] = []
     monkeypatch.setattr("resource.getrlimit", lambda _: limits)
     monkeypatch.setattr("resource.setrlimit", lambda _, wanted: seen.append(wanted))
-    run(capsys, "serve", "/no/such/place")
+    run(capsys, "serve", "--port", "0", "/no/such/place")
     assert seen == raised
 
 
 def test_python_m_evloop_is_the_same() -> None:
     assert run_command("--version") == (EXIT_OK, f"evloop {__version__}\n", "")
-    code, out, err = run_command("serve", "/no/such/place")
+    code, out, err = run_command("serve", "--port", "0", "/no/such/place")
     assert (code, out) == (EXIT_ENVIRONMENT, "")
     assert re.fullmatch(r"evloop: ROOT /no/such/place: No such file or directory\n", err)

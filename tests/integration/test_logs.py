@@ -172,6 +172,7 @@ def test_messages_that_nobody_reads_do_not_stop_the_loop(root: Path, tmp_path: P
         os.close(slave)
         (tmp_path / "away").rename(tmp_path / "gone")
         with Client(address) as client:
+            assert client.get("/").status == 200  # who answers handles signals too
             for _ in range(60):
                 process.send_signal(signal.SIGUSR1)
                 assert client.get("/").status == 200

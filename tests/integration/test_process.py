@@ -284,7 +284,7 @@ def test_a_root_that_is_not_utf8_is_served_and_shown(tmp_path: Path) -> None:
         with Client(command.address) as client:
             assert client.get("/").body == b"<h1>hello</h1>"
         assert rb"/caf\xe9" in command.printed.splitlines()[0]
-    code, out, complaints = run_command("serve", f"{root}/missing")
+    code, out, complaints = run_command("serve", "--port", "0", f"{root}/missing")
     assert (code, out) == (1, "")
     assert complaints.endswith("/caf\\xe9/missing: No such file or directory\n")
 
