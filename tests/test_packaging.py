@@ -165,7 +165,9 @@ def test_each_python_that_is_tested_is_named(metadata: Message) -> None:
 def test_no_link_of_the_description_leads_nowhere(metadata: Message) -> None:
     description = str(metadata.get_payload())
     assert "# evloop" in description
-    targets = re.findall(r"\]\(([^)]*)\)|^\[[^\]]+\]: *(\S+)|(?:src|href)=\"([^\"]*)\"", description, re.M)
+    targets = re.findall(
+        r"\]\(([^)]*)\)|^\[[^\]]+\]: *(\S+)|(?:src|href)=\"([^\"]*)\"", description, re.M
+    )
     links = [target for found in targets for target in found if target]
     assert [link for link in links if not link.startswith(("https://", "http://", "#"))] == []
     assert "docs/benchmarks.md" in description  # as a name, where it was a link

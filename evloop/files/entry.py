@@ -44,8 +44,7 @@ class Entry:
     where it says nothing; `size` is that of the representation; `content` is None for a file
     that is streamed. `checked` is when the disk last agreed, on the reactor's clock. An entry
     that is not `settled` may have changed again without a new time stamp; from `compare_at` on
-    its bytes are compared with the file's again. `prepared` is for those who make responses of
-    it.
+    its bytes are compared with the file's again.
     """
 
     __slots__ = (
@@ -55,7 +54,6 @@ class Entry:
         "etag",
         "media_type",
         "mtime",
-        "prepared",
         "settled",
         "signature",
         "size",
@@ -82,7 +80,6 @@ class Entry:
         self.settled = settled
         self.compare_at = compare_at
         self.content = content
-        self.prepared: object = None
 
     @property
     def is_strong(self) -> bool:

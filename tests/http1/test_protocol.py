@@ -159,6 +159,15 @@ def test_a_request_waits_until_its_file_is_in_memory() -> None:
     assert walk.stage.request_count == 1
 
 
+def test_a_file_that_changes_all_the_time_does_not_put_the_end_off() -> None:
+    walk = walk_to(State.WAITING_FILE)
+    deadline = walk.protocol.deadline
+    walk.now += 1.0
+    walk.resume()
+    assert walk.state is State.WAITING_FILE
+    assert walk.protocol.deadline == deadline
+
+
 def test_a_request_that_waits_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     walk = walk_to(State.WAITING_FILE)
     monkeypatch.delattr("evloop.http1.answering.parse_head")

@@ -172,8 +172,9 @@ def test_messages_that_nobody_reads_do_not_stop_the_loop(root: Path, tmp_path: P
     options = ("--access-log", str(directory / "log"))
     with launched(root, *options, stderr=slave) as (process, address):
         os.close(slave)
-        (tmp_path / "away").rename(tmp_path / "gone")
         with Client(address) as client:
+            assert client.get("/").status == 200  # who answers has its log, and handles signals
+            (tmp_path / "away").rename(tmp_path / "gone")
             for _ in range(60):
                 process.send_signal(signal.SIGUSR1)
                 assert client.get("/").status == 200

@@ -12,7 +12,7 @@ from socket import SocketType
 from typing import cast
 
 from evloop.files.cache import Cache, CacheSettings
-from evloop.files.reader import Reader
+from evloop.files.reader import MAX_TRIES, Reader
 from evloop.files.root import Root
 from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
@@ -159,6 +159,23 @@ class FaultyPoller:
         self._poller.close()
 
 
+class ColdReader(Reader):
+    """Has nothing in memory while `is_cold` is set."""
+
+    __slots__ = ("is_cold",)
+
+    def __init__(self) -> None:
+        super().__init__(CHUNK)
+        self.is_cold = False
+
+    def read_into(
+        self, fd: int, view: memoryview, offset: int, limit: int, tries: int
+    ) -> int | None:
+        if self.is_cold and tries < MAX_TRIES:
+            return None
+        return super().read_into(fd, view, offset, limit, tries)
+
+
 class Peer:
     """The client's end of a connection, never waiting."""
 
@@ -221,12 +238,13 @@ class Wire:
         sendfile: bool = False,
         openat2: bool = True,
         poller: Poller | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.now = 1000.0
         self.poller = FaultyPoller(poller or default_poller())
         self.reactor = Reactor(self.poller, lambda: self.now)
         self.root = Root(str(root), openat2=openat2)
-        self.reader = Reader(CHUNK)
+        self.reader = reader or Reader(CHUNK)
         self.head_cache = HeadCache()
         self.prepared = PreparedResponses(self.head_cache.forget)
         self.cache = Cache(
