@@ -388,17 +388,29 @@ def test_the_end_is_one_line(responses: int, size: int, seconds: float, text: st
     assert farewell(responses, size, seconds, 14 * 1024**2) == f"evloop: {text}"
 
 
-@pytest.mark.parametrize("asked", ["auto", "off", "-", "/var/log/x"])
-def test_a_log_that_was_asked_for_is_as_it_was_asked_for(asked: str, tmp_path: Path) -> None:
-    with (tmp_path / "out").open("wb") as file:
-        before = os.dup(1)
+@pytest.mark.parametrize(
+    ("asked", "output", "where"),
+    [
+        ("auto", "file", "-"),
+        ("auto", os.devnull, "off"),
+        ("auto", "/dev/full", "-"),  # a device, and not that one
+        ("-", os.devnull, "-"),
+        ("off", "file", "off"),
+        ("/var/log/x", "file", "/var/log/x"),
+    ],
+)
+def test_a_log_is_on_unless_nobody_can_read_it(
+    asked: str, output: str, where: str, tmp_path: Path
+) -> None:
+    before = os.dup(1)
+    with (tmp_path / output).open("wb") as file:
         os.dup2(file.fileno(), 1)
         try:
             log = with_log(Config(access_log=asked)).access_log
         finally:
             os.dup2(before, 1)
             os.close(before)
-    assert log == ("-" if asked == "auto" else asked)
+    assert log == where
 
 
 @pytest.mark.parametrize(("limits", "raised"), [((64, 512), [(512, 512)]), ((512, 512), [])])

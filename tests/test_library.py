@@ -106,7 +106,7 @@ class TestPytestPlugin:
         (tmp_path / "test_it.py").write_text(
             "import socket\n"
             "def test_it(evloop_server):\n"
-            "    server = evloop_server('.', shutdown_timeout='24h')\n"
+            "    server = evloop_server('.', shutdown_timeout='24h', send_timeout='24h')\n"
             "    global client\n"
             "    client = socket.create_connection(server.addresses[0])\n"
             "    client.send(b'GET /large.bin HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')\n"

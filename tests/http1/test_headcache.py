@@ -142,6 +142,13 @@ DISTINCT = {
 }
 
 
+QUICK = {"plain", "many targets"}
+FORMS = [
+    pytest.param(form, id=name, marks=[] if name in QUICK else pytest.mark.slow)
+    for name, form in DISTINCT.items()
+]
+
+
 @pytest.mark.parametrize(
     "moving",
     [
@@ -149,7 +156,7 @@ DISTINCT = {
         pytest.param(True, id="over seconds", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("form", DISTINCT.values(), ids=DISTINCT.keys())
+@pytest.mark.parametrize("form", FORMS)
 def test_its_memory_stays_within_what_it_says(site: Bench, form: bytes, moving: bool) -> None:
     # Over seconds, the answers of the second before are there still when new ones are made.
     context = context_of(site.site, HeadCache())

@@ -153,6 +153,7 @@ def traced() -> Iterator[Callable[[], int]]:
 
 
 @needs_linux
+@pytest.mark.slow
 def test_a_fleet_that_never_reads_stays_beneath_the_ceiling(tmp_path: Path) -> None:
     names = make_many(tmp_path, 1000, 256 * 1024)
     with Victim(tmp_path, memory_limit=64 * MIB) as server:

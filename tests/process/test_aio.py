@@ -11,6 +11,7 @@ import pytest
 
 import evloop
 from evloop import Phase, Server, ServerError
+from evloop.settings.keywords import Settings
 from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import PATIENCE
@@ -76,42 +77,38 @@ def test_downloads_may_end_and_the_event_loop_goes_on_meanwhile(root: Path) -> N
     asyncio.run(program())
 
 
-def test_an_exception_ends_downloads_at_once(root: Path) -> None:
-    async def program() -> None:
-        async with evloop.serving(root=root, host="127.0.0.1", port=0) as server:
-            clients.append(download(server))
-            raise ZeroDivisionError
+PATIENT: Settings = {"shutdown_timeout": "1h", "send_timeout": "1h"}
 
+
+@pytest.mark.parametrize("why", ["an exception", "a cancellation", "a cancellation of the end"])
+def test_what_goes_wrong_ends_downloads_at_once(root: Path, why: str) -> None:
+    servers: list[Server] = []
     clients: list[Client] = []
-    with pytest.raises(ZeroDivisionError):
-        asyncio.run(program())
-    _is_reset(clients[0])
 
-
-@pytest.mark.parametrize("during", ["the block", "the end"])
-def test_a_cancellation_ends_downloads_at_once(root: Path, during: str) -> None:
     async def program() -> None:
-        async with evloop.serving(
-            root=root, host="127.0.0.1", port=0, shutdown_timeout="1h"
-        ) as server:
+        async with evloop.serving(root=root, host="127.0.0.1", port=0, **PATIENT) as server:
             servers.append(server)
             clients.append(download(server))
-            if during == "the block":
+            if why == "an exception":
+                raise ZeroDivisionError
+            if why == "a cancellation":
                 await asyncio.Event().wait()
 
-    async def cancel() -> None:
+    async def go_wrong() -> None:
         task = asyncio.create_task(program())
-        is_there = Phase.FINISHING if during == "the end" else Phase.RUNNING
-        while not clients or servers[0].phase is not is_there:
+        wanted = Phase.FINISHING if why == "a cancellation of the end" else Phase.RUNNING
+        while why != "an exception" and not (servers and servers[0].phase is wanted):
             await asyncio.sleep(0.001)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        if why != "an exception":
+            task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+        servers[0].stop()  # or the event loop would wait for its thread
+        assert done
+        with pytest.raises((ZeroDivisionError, asyncio.CancelledError)):
             await task
         assert servers[0].phase is Phase.CLOSED
 
-    servers: list[Server] = []
-    clients: list[Client] = []
-    asyncio.run(cancel())
+    asyncio.run(go_wrong())
     _is_reset(clients[0])
 
 
