@@ -157,6 +157,11 @@ def shown_address(sock: socket.SocketType) -> tuple[str, int]:
     return host, port
 
 
+def is_loopback(host: str) -> bool:
+    """Whether *host*, the numeric address of a socket, is reached from this machine alone."""
+    return host == "::1" or host.removeprefix("::ffff:").startswith("127.")
+
+
 def _listen_trouble(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"--port {port}: in use on {host} already; choose another, or 0 for a free one"

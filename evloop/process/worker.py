@@ -28,12 +28,19 @@ from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
 from evloop.observe.metrics import Metrics
 from evloop.observe.snapshot import Snapshot
-from evloop.process.environment import hand_over_log, open_log, open_root, shown_address
+from evloop.process.environment import (
+    hand_over_log,
+    is_loopback,
+    open_log,
+    open_root,
+    shown_address,
+)
 from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
-from evloop.settings.choices import Transfer
+from evloop.settings.choices import Listing, Transfer
 from evloop.settings.config import Config
 from evloop.site.clock import Clock
+from evloop.site.listing import Listings
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 
@@ -108,10 +115,25 @@ class Worker:
             config.hidden,
             config.transfer is Transfer.SENDFILE,
         )
-        self._site = Site(self._cache, self._reader, Clock(), site_settings, self._prepared)
+        self._site = Site(
+            self._cache,
+            self._reader,
+            Clock(),
+            site_settings,
+            self._prepared,
+            self._listings(config),
+        )
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
         self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))
+
+    def _listings(self, config: Config) -> Listings | None:
+        """Return what lists directories; None when they are not to be listed."""
+        if config.listing is Listing.AUTO:
+            self.lists = all(is_loopback(host) for host, _ in self.addresses)
+        else:
+            self.lists = config.listing is Listing.ON
+        return Listings(self._root, hidden=config.hidden) if self.lists else None
 
     def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
         return Http1Protocol(self._context, peer, now)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from evloop.settings.choices import LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.choices import Listing, LogFormat, PreloadMode, Symlinks, Transfer
 from evloop.settings.options import (
     Option,
     check_field_value,
@@ -98,6 +98,14 @@ class Config:
         default=("index.html",),
         metadata=texts_option(
             "NAME", "file that answers for its directory; may be repeated", check_file_name
+        ),
+    )
+    listing: Listing = field(
+        default=Listing.AUTO,
+        metadata=choice_option(
+            Listing,
+            "whether a directory without an index is listed;"
+            " auto: while only loopback addresses are listened on",
         ),
     )
     cache_control: str = field(

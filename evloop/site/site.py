@@ -26,12 +26,15 @@ from evloop.http.response import Response
 from evloop.http.target import Target, directory_location, parse_target
 from evloop.site.clock import Clock
 from evloop.site.fields import ALLOW, ResponseFields
+from evloop.site.listing import Listings
+from evloop.site.listing_query import parse_view
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
 from evloop.site.refusals import Refusals, refusal
 from evloop.site.routes import index_paths, is_hidden, router
 
 _SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
+_NO_INDEX = (FileNotFoundError, IsADirectoryError)
 
 
 class SiteSettings(NamedTuple):
@@ -55,12 +58,14 @@ class Site:
         clock: Clock,
         settings: SiteSettings,
         prepared: PreparedResponses,
+        listings: Listings | None = None,
     ) -> None:
         self._cache = cache
         self._reader = reader
         self._clock = clock
         self._settings = settings
         self._prepared = prepared
+        self._listings = listings
         self._file_body = SendfileBody if settings.sendfile else FileBody
         self._route = router(settings.index_names, hidden=settings.hidden)
         self._fields = ResponseFields(clock, settings.cache_control)
@@ -80,10 +85,8 @@ class Site:
             if not isinstance(found, Found):
                 return found
             return self._respond_with(found, request, now)
-        except IsADirectoryError:
-            return self._redirect(request, route.target)
         except OSError as error:
-            raise refusal(error) from error
+            return self._without_file(request, route.target, error)
 
     def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
         """Return the error page for *error*; *request* is None when it was not understood."""
@@ -100,9 +103,23 @@ class Site:
                 continue
         return self._cache.find(paths[-1], now)
 
+    def _without_file(self, request: Request, target: Target, error: OSError) -> Response:
+        """Answer what has no file to be answered with: a directory, or else *error* says why."""
+        if isinstance(error, IsADirectoryError) and not target.is_directory:
+            return self._redirect(request, target)
+        if not (target.is_directory and isinstance(error, _NO_INDEX)):
+            raise refusal(error) from error
+        if self._listings is None:
+            raise RequestError(404, "a directory without an index") from error
+        try:
+            view = parse_view(target.query)
+            return self._listings.response(request, target, view, self._fields.general())
+        except OSError as trouble:
+            raise refusal(trouble) from trouble
+
     def _redirect(self, request: Request, target: Target) -> Response:
         """Send the client of a directory to the address with the slash, if that has a page."""
-        if target.is_directory or not self._has_index(target.path):
+        if self._listings is None and not self._has_index(target.path):
             raise RequestError(404, "a directory without an index")
         media_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
         fields = [
