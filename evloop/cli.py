@@ -112,6 +112,7 @@ def _greeting(server: Server) -> str:
         f"evloop {__version__} serves {printable(os.path.realpath(os.fsdecode(config.root)))}",
         f"  open      {'  '.join(server.urls)}",
         f"  strategy  {config.strategy}",
+        f"  listings  {server.worker.listing_mode}",
         f"  memory    at most {format_size(plan.ceiling)}: {terms};"
         f" {plan.connections} connections at once",
     ]

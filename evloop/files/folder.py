@@ -75,6 +75,14 @@ class Folder:
             return None
         return _item(name, status)
 
+    def is_link(self, name: bytes) -> bool:
+        """Whether *name* is a symbolic link now; True as well when it is gone."""
+        try:
+            status = os.stat(name, dir_fd=self.names.fd, follow_symlinks=False)
+        except OSError:
+            return True
+        return stat.S_ISLNK(status.st_mode)
+
     def close(self) -> None:
         """Close the directory. May be called again."""
         self.names.close()

@@ -14,6 +14,8 @@ from socket import SocketType
 
 from evloop.files.bodies import FileBody
 from evloop.files.cache import Cache, CacheSettings
+from evloop.files.content import Budget
+from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.http1.context import Context, Limits
@@ -40,6 +42,7 @@ from evloop.process.privileges import assume, find_identity, is_root
 from evloop.settings.choices import Listing, Transfer
 from evloop.settings.config import Config
 from evloop.site.clock import Clock
+from evloop.site.directories import Directories
 from evloop.site.listing import Listings
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
@@ -49,6 +52,11 @@ MAX_MEMORY_ERRORS = 50
 after each it is half a second, in which what is being sent makes room."""
 MEMORY_PAUSE = 0.01
 """Seconds to wait after a turn without memory, so that the loop does not spin."""
+
+_AUTOMATICALLY = {
+    True: ": only loopback addresses are listened on",
+    False: ": addresses that others can reach are listened on (--listing on lists nevertheless)",
+}
 
 _log = logging.getLogger("evloop")
 
@@ -121,19 +129,29 @@ class Worker:
             Clock(),
             site_settings,
             self._prepared,
-            self._listings(config),
+            self._directories(config),
         )
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
         self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))
 
-    def _listings(self, config: Config) -> Listings | None:
-        """Return what lists directories; None when they are not to be listed."""
+    def _directories(self, config: Config) -> Directories:
+        """Return what answers for directories without an index, or that are asked for whole."""
+        is_local = all(is_loopback(host) for host, _ in self.addresses)
+        lists = is_local if config.listing is Listing.AUTO else config.listing is Listing.ON
+        self.listing_mode = "on" if lists else "off"
         if config.listing is Listing.AUTO:
-            self.lists = all(is_loopback(host) for host, _ in self.addresses)
-        else:
-            self.lists = config.listing is Listing.ON
-        return Listings(self._root, hidden=config.hidden) if self.lists else None
+            self.listing_mode += _AUTOMATICALLY[is_local]
+        budget, hidden = Budget(SORT_SIZE), config.hidden
+        listings = archives = None
+        if lists:
+            listings = Listings(self._root, budget, hidden=hidden, has_archives=config.archives)
+        if config.archives:
+            # With tarfile, which costs a megabyte.
+            from evloop.site.archives import Archives
+
+            archives = Archives(self._root, self._reader, budget, hidden=hidden)
+        return Directories(listings, archives)
 
     def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
         return Http1Protocol(self._context, peer, now)

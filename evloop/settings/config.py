@@ -108,6 +108,12 @@ class Config:
             " auto: while only loopback addresses are listened on",
         ),
     )
+    archives: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether a directory is sent whole for ?archive=tar or ?archive=zip"
+        ),
+    )
     cache_control: str = field(
         default="public, max-age=3600",
         metadata=text_option("VALUE", "Cache-Control of every file", check_field_value),

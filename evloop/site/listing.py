@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from evloop.files.content import Budget
 from evloop.files.folder import Folder, Item
-from evloop.files.listing import SORT_SIZE, Scan, Slice
+from evloop.files.listing import Scan, Slice
 from evloop.files.root import Root
 from evloop.http.accept import media_type_weight
 from evloop.http.request import Request, RequestError
@@ -22,7 +22,7 @@ MAX_LISTINGS = 32
 socket's queue, up to some 300 entries, is at work for a millisecond."""
 LISTING_SIZE = 24 * 1024
 """Bytes that one of them keeps, at most, but for names that are being sorted."""
-PIECE_SIZE = 8 * 1024
+PIECE_SIZE = 4 * 1024
 """Bytes that slices are gathered to for one send. A slice of the worst names is 12 KiB."""
 NEXT_SLICE = 1e-6
 """Seconds until a body that had nothing to show after a slice of work is asked again: in the next
@@ -40,18 +40,19 @@ _FIELDS: tuple[Field, ...] = (
 class Listings:
     """Makes the responses that list directories beneath *root*.
 
-    `at_work` is the number of their bodies that are not closed.
+    *budget* is for names that are being sorted. `at_work` is the number of bodies that are not
+    closed.
     """
 
     __slots__ = ("_budget", "_has_archives", "_hidden", "_root", "at_work")
 
     def __init__(
-        self, root: Root, *, hidden: bool, has_archives: bool = False, budget: Budget | None = None
+        self, root: Root, budget: Budget, *, hidden: bool, has_archives: bool = False
     ) -> None:
         self._root = root
         self._hidden = hidden
         self._has_archives = has_archives
-        self._budget = budget or Budget(SORT_SIZE)
+        self._budget = budget
         self.at_work = 0
 
     def response(

@@ -13,7 +13,7 @@ from evloop.files.folder import Item
 from evloop.files.listing import MAX_SORTED, Key
 from evloop.site.listing_assets import SCRIPT, SPRITE, STYLE
 from evloop.site.listing_query import View
-from evloop.site.listing_texts import href, html_text, human_size, listed_time
+from evloop.site.listing_texts import href, html_text, human_size, link_and_text, listed_minute
 
 _COLUMNS = ((Key.NAME, "Name"), (Key.TIME, "Modified"), (Key.SIZE, "Size"))
 
@@ -56,16 +56,16 @@ def table_head(page: Page, count: int | None, *, is_sorted: bool) -> bytes:
     """Return what stands above the entries; *count* is None where it is not known yet."""
     known = "" if count is None else f"<p>{_of_all(page.view, count)}</p>\n"
     note = "" if is_sorted else f"<p class=note role=note>{_why_unsorted()}</p>\n"
-    heads = "".join(_column(page.view, key, text, is_sorted) for key, text in _COLUMNS)
+    name, time, size = (_column(page.view, key, text, is_sorted) for key, text in _COLUMNS)
     parent = _PARENT if page.path else ""
     return (
-        f"{known}{note}<table>\n<thead><tr>{heads}<th scope=col class=x>Bytes</thead>\n"
+        f"{known}{note}<table>\n<thead><tr>{name}{time}<th scope=col class=x>Bytes{size}</thead>\n"
         f"<tbody>\n{parent}"
     ).encode()
 
 
 _PARENT = (
-    '<tr><td><svg aria-hidden=true><use href=#u /></svg><a href="../">../</a><td><td><td class=x>\n'
+    '<tr><td><svg aria-hidden=true><use href=#u /></svg><a href="../">../</a><td><td class=x><td>\n'
 )
 
 
@@ -108,15 +108,16 @@ def rows(items: Iterable[Item]) -> bytes:
 
 def _row(item: Item) -> bytes:
     name, is_directory, size, mtime = item
-    link, text, time = href(name), html_text(name), listed_time(mtime).encode()
+    link, text = link_and_text(name)
+    time = listed_minute(mtime // 60)
     if is_directory:
         return (
             b'<tr><td><svg aria-hidden=true><use href=#d /></svg><a href="%b/">%b/</a>'
-            b"<td>%b<td><td class=x>\n" % (link, text, time)
+            b"<td>%b<td class=x><td>\n" % (link, text, time)
         )
     return (
         b'<tr><td><svg aria-hidden=true><use href=#f /></svg><a href="%b">%b</a>'
-        b"<td>%b<td>%b<td class=x>%d\n" % (link, text, time, human_size(size).encode(), size)
+        b"<td>%b<td class=x>%d<td>%b\n" % (link, text, time, size, human_size(size))
     )
 
 

@@ -1,7 +1,7 @@
 """Names, sizes and times of entries as a listing writes them."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -9,10 +9,11 @@ _PLAIN = re.compile(rb"[A-Za-z0-9._~-]++")  # RFC 3986 section 2.3: the unreserv
 _MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
 # Joiners, without which names in Persian and some emoji are written wrongly. They turn nothing.
 _JOINERS = frozenset("\u200c\u200d")
-_DAY = 86_400  # seconds
-_DAYS = range(-719_162, 2_932_897)  # those of the years 1 to 9999, from the epoch
+_EPOCH = datetime(1970, 1, 1)
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799  # seconds: the years 1 to 9999
+_MAX_TIMES = 1024  # that are remembered: files that lie together were often made together
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+_UNITS = (b"bytes", b"KiB", b"MiB", b"GiB", b"TiB", b"PiB", b"EiB")
 
 
 def href(name: bytes) -> bytes:
@@ -22,6 +23,11 @@ def href(name: bytes) -> bytes:
     programs that look for links with a pattern.
     """
     return name if _PLAIN.fullmatch(name) else quote(name, safe="").encode()
+
+
+def link_and_text(name: bytes) -> tuple[bytes, bytes]:
+    """Return href() and html_text() of *name*."""
+    return (name, name) if _PLAIN.fullmatch(name) else (href(name), html_text(name))
 
 
 def html_text(name: bytes) -> bytes:
@@ -58,37 +64,32 @@ def plain_text(name: bytes) -> tuple[str, bool]:
         return name.decode("utf-8", "backslashreplace"), False
 
 
-def listed_time(seconds: int) -> str:
-    """Return *seconds* since the epoch as listings have it, e.g. `24-Nov-2026 09:40`, in UTC."""
-    day, second = _day_and_second(seconds)
-    return f"{_date(day)[0]} {second // 3600:02d}:{second // 60 % 60:02d}"
+@lru_cache(_MAX_TIMES)
+def listed_minute(minute: int) -> bytes:
+    """Return a time as listings have it, e.g. `24-Nov-2026 09:40`, in UTC.
+
+    *minute* is counted from the epoch.
+    """
+    at = _moment(minute * 60)
+    month = _MONTHS[at.month - 1]
+    return f"{at.day:02d}-{month}-{at.year:04d} {at.hour:02d}:{at.minute:02d}".encode()
 
 
+@lru_cache(_MAX_TIMES)
 def rfc3339_time(seconds: int) -> str:
     """Return *seconds* since the epoch as in RFC 3339, e.g. `2026-11-24T09:40:56Z`."""
-    day, second = _day_and_second(seconds)
-    hour, minute = second // 3600, second // 60 % 60
-    return f"{_date(day)[1]}T{hour:02d}:{minute:02d}:{second % 60:02d}Z"
+    return _moment(seconds).isoformat() + "Z"
 
 
-def _day_and_second(seconds: int) -> tuple[int, int]:
-    """Split a time; what is out of the calendar's range becomes its first or last day."""
-    day, second = divmod(seconds, _DAY)
-    return min(max(day, _DAYS.start), _DAYS.stop - 1), second
+def _moment(seconds: int) -> datetime:
+    """Return a time in UTC; what is out of the calendar's range becomes its first or last."""
+    return _EPOCH + timedelta(seconds=min(max(seconds, _FIRST), _LAST))
 
 
-@lru_cache(256)
-def _date(day: int) -> tuple[str, str]:
-    at = datetime.fromordinal(day + datetime(1970, 1, 1, tzinfo=UTC).toordinal())
-    month = _MONTHS[at.month - 1]
-    return f"{at.day:02d}-{month}-{at.year:04d}", f"{at.year:04d}-{at.month:02d}-{at.day:02d}"
-
-
-def human_size(size: int) -> str:
+def human_size(size: int) -> bytes:
     """Return *size* bytes to three digits or so, e.g. `1.5 MiB`."""
-    value, power = float(size), 0
-    while value >= 1024 and power < len(_UNITS) - 1:
-        value /= 1024
-        power += 1
-    digits = f"{value:.1f}" if power and value < 100 else f"{value:.0f}"
-    return f"{digits} {_UNITS[power]}"
+    if size < 1024:
+        return b"%d bytes" % size
+    power = min((size.bit_length() - 1) // 10, len(_UNITS) - 1)
+    value = size / (1 << 10 * power)
+    return (b"%.1f %b" if value < 99.95 else b"%.0f %b") % (value, _UNITS[power])

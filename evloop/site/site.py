@@ -25,9 +25,8 @@ from evloop.http.responder import Pending
 from evloop.http.response import Response
 from evloop.http.target import Target, directory_location, parse_target
 from evloop.site.clock import Clock
+from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.fields import ALLOW, ResponseFields
-from evloop.site.listing import Listings
-from evloop.site.listing_query import parse_view
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
 from evloop.site.refusals import Refusals, refusal
@@ -58,14 +57,14 @@ class Site:
         clock: Clock,
         settings: SiteSettings,
         prepared: PreparedResponses,
-        listings: Listings | None = None,
+        directories: Directories = NO_DIRECTORIES,
     ) -> None:
         self._cache = cache
         self._reader = reader
         self._clock = clock
         self._settings = settings
         self._prepared = prepared
-        self._listings = listings
+        self._directories = directories
         self._file_body = SendfileBody if settings.sendfile else FileBody
         self._route = router(settings.index_names, hidden=settings.hidden)
         self._fields = ResponseFields(clock, settings.cache_control)
@@ -81,6 +80,9 @@ class Site:
             return self._respond_without_file(request)
         route = self._route(request.target)
         try:
+            if route.target.query and self._directories.is_archive(route.target):
+                self._cache.look_at_root(now)
+                return self._directories.archive(request, route.target, self._fields.general())
             found = self._find(route.paths, now)
             if not isinstance(found, Found):
                 return found
@@ -109,17 +111,14 @@ class Site:
             return self._redirect(request, target)
         if not (target.is_directory and isinstance(error, _NO_INDEX)):
             raise refusal(error) from error
-        if self._listings is None:
-            raise RequestError(404, "a directory without an index") from error
         try:
-            view = parse_view(target.query)
-            return self._listings.response(request, target, view, self._fields.general())
+            return self._directories.listing(request, target, self._fields.general())
         except OSError as trouble:
             raise refusal(trouble) from trouble
 
     def _redirect(self, request: Request, target: Target) -> Response:
         """Send the client of a directory to the address with the slash, if that has a page."""
-        if self._listings is None and not self._has_index(target.path):
+        if not self._directories.answers(target) and not self._has_index(target.path):
             raise RequestError(404, "a directory without an index")
         media_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
         fields = [
