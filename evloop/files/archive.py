@@ -13,9 +13,6 @@ PIECE_SIZE = 8 * 1024
 """Bytes that heads and small files are gathered to for one send."""
 SMALL_SIZE = 4 * 1024
 """Files up to this size are copied into such a piece; larger ones go through the refill buffer."""
-ARCHIVE_SIZE = 128 * 1024
-"""Bytes that one archive keeps, at most, but for names that are being sorted: a piece, a slice of
-each directory that it is in, and the memory of the spool."""
 NEXT_SLICE = 1e-6
 """Seconds until a body is asked again that had nothing to show after a slice of work: in the next
 turn of the loop, which does not wait for it, and not in this one."""

@@ -14,11 +14,9 @@ from evloop.files.zip import ZipFormat
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Field, Response
 from evloop.http.target import Target
+from evloop.site.directories import MAX_ARCHIVES
 from evloop.site.fields import NOSNIFF, RETRY_AFTER
 from evloop.site.listing_query import View
-
-MAX_ARCHIVES = 16
-"""Archives that are at work at once; others are told to come again."""
 
 _TOP = b"root"  # what the directory is called that has no name in any address
 _FORMATS: dict[bytes, tuple[Callable[[], Format], bytes]] = {

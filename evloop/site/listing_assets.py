@@ -17,6 +17,7 @@ body {
   margin: 0 auto; max-width: 64rem; padding: 1.5rem 1rem 4rem;
   font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back);
 }
+body > svg { position: absolute }
 header { margin-bottom: 1rem }
 h1 { margin: 0; font-size: .875rem; font-weight: 400; color: var(--soft) }
 nav { font-size: 1.25rem; overflow-wrap: anywhere }
@@ -60,8 +61,9 @@ input[type=search] {
 @media (max-width: 44rem) { .x { display: none } }
 @media (max-width: 32rem) {
   body { padding-inline: .5rem }
-  th:nth-child(2) { width: 9.75rem }
-  th:nth-child(4) { width: 5.25rem }
+  th:nth-child(2) { width: 9rem }
+  th:nth-child(4) { width: 5rem }
+  td:nth-child(n+2) { font-size: .875rem; line-height: 1.7 }
   td, button { padding-inline: .25rem }
   td:first-child { padding-inline-start: 1.75rem }
 }
@@ -104,7 +106,7 @@ SCRIPT = """
 """
 
 # Digests of the two above (CSP level 3, section 2.3.1), as tests/site/test_listing_page.py has it.
-_STYLE_DIGEST = "sha256-OH3f0MSGtjAm0l6LEs2wn7NOZUMdeq1JizElie2bx+Y="
+_STYLE_DIGEST = "sha256-B+Tm7UZerEMFMXzYAmPVQcbNoXqJa0TuPweeVN2Wxog="
 _SCRIPT_DIGEST = "sha256-DPHom3tyPcdwQ6ZfltpqtkR1TCSqeSH97+N5vYlKw98="
 
 POLICY = (

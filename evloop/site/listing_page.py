@@ -113,7 +113,7 @@ def _row(item: Item) -> bytes:
     if is_directory:
         return (
             b'<tr><td><svg aria-hidden=true><use href=#d /></svg><a href="%b/">%b/</a>'
-            b"<td>%b<td class=x><td>\n" % (link, text, time)
+            b"<td>%b<td class=x>-<td>\n" % (link, text, time)
         )
     return (
         b'<tr><td><svg aria-hidden=true><use href=#f /></svg><a href="%b">%b</a>'

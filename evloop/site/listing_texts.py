@@ -13,7 +13,7 @@ _EPOCH = datetime(1970, 1, 1)
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799  # seconds: the years 1 to 9999
 _MAX_TIMES = 1024  # that are remembered: files that lie together were often made together
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_UNITS = (b"bytes", b"KiB", b"MiB", b"GiB", b"TiB", b"PiB", b"EiB")
+_UNITS = (b"B", b"KiB", b"MiB", b"GiB", b"TiB", b"PiB", b"EiB")
 
 
 def href(name: bytes) -> bytes:
@@ -89,7 +89,7 @@ def _moment(seconds: int) -> datetime:
 def human_size(size: int) -> bytes:
     """Return *size* bytes to three digits or so, e.g. `1.5 MiB`."""
     if size < 1024:
-        return b"%d bytes" % size
+        return b"%d B" % size
     power = min((size.bit_length() - 1) // 10, len(_UNITS) - 1)
     value = size / (1 << 10 * power)
     return (b"%.1f %b" if value < 99.95 else b"%.0f %b") % (value, _UNITS[power])
