@@ -10,8 +10,8 @@ from evloop.site.listing_query import View, parse_view
 MAX_ARCHIVES = 16
 """Archives that are at work at once; others are told to come again."""
 ARCHIVE_SIZE = 256 * 1024
-"""Bytes that one of them keeps, at most, but for names that are being sorted: a piece, 64 KiB of the
-spool, and of each directory that it is in, 64 at most, a slice and two generators."""
+"""Bytes that one of them keeps, at most, but for names that are being sorted: a piece, 64 KiB of
+the spool, and of each directory that it is in, 64 at most, a slice and two generators."""
 
 _ARCHIVE = b"archive="
 
