@@ -1,5 +1,6 @@
 """The entries of a directory: which, in what order, in what slices, and at what cost."""
 
+import errno
 import os
 import sys
 import tracemalloc
@@ -167,6 +168,17 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(MAX_SORTED + 1):
         os.mknod(path / f"file number {number:05d}")
     return path
+
+
+def test_too_few_descriptors_are_no_reason_to_leave_a_link_out(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(root: Root, path: bytes) -> os.stat_result:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(Root, "status", exhausted)
+    with scanning(mixed) as scan, pytest.raises(OSError, match="too many"):
+        names_of(scan)
 
 
 class TestMany:

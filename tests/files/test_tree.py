@@ -1,5 +1,6 @@
 """What is beneath a directory, in order."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,27 @@ def test_links_to_files_are_followed_and_those_to_directories_left_out(
     (tmp_path / "sub/round").symlink_to("..")
     assert names_of(tmp_path, symlinks) == ["top/", "top/sub/", "top/sub/file", "top/link"]
     assert names_of(tmp_path, Symlinks.DENY) == ["top/", "top/sub/", "top/sub/file"]
+
+
+def test_what_may_not_be_opened_is_left_out_and_trouble_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "private/file", b"")
+    write(tmp_path / "public", b"")
+    opened, number = Root.open, errno.EACCES
+
+    def refusing(root: Root, path: bytes) -> int:
+        if path == b"private":
+            raise OSError(number, os.strerror(number))
+        return opened(root, path)
+
+    monkeypatch.setattr(Root, "open", refusing)
+    assert names_of(tmp_path) == ["top/", "top/private/", "top/public"]
+    number = errno.EIO
+    root = Root(str(tmp_path))
+    with pytest.raises(OSError, match="Input/output"):
+        list(Tree(root, b"", b"top", Budget(SORT_SIZE), hidden=False).members())
+    root.close()
 
 
 def test_only_so_many_directories_within_each_other_are_gone_through(tmp_path: Path) -> None:

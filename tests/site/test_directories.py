@@ -352,6 +352,36 @@ class TestArchives:
         body.close()
         assert data == whole
 
+    @pytest.mark.parametrize("format_", ["tar", "zip"])
+    def test_the_disk_is_waited_for_and_nothing_is_lost(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, format_: str
+    ) -> None:
+        whole = bench.get(f"/bare/?archive={format_}", version="HTTP/1.0").body
+        read, asked = bench.reader.read, set()
+
+        def slow(fd: int, offset: int, limit: int, tries: int) -> memoryview | None:
+            if tries < 2:
+                asked.add(tries)
+                return None
+            return read(fd, offset, limit, tries)
+
+        monkeypatch.setattr(bench.reader, "read", slow)
+        body = begin(bench, f"/bare/?archive={format_}")
+        data, waits = bytearray(), 0
+        while not body.done:
+            piece = body.peek()
+            if isinstance(piece, float):
+                assert piece > 0
+                waits += 1
+                continue
+            assert isinstance(piece, bytes | memoryview)
+            data += piece
+            body.advance(len(piece))
+        body.close()
+        assert data == whole
+        assert asked == {0, 1}
+        assert waits > 2
+
     def test_it_may_end_anywhere(self, bench: Bench) -> None:
         for turns in range(12):
             body = begin(bench, "/bare/?archive=zip")
