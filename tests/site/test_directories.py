@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from evloop.files.openat2 import NAME_ONLY
-from evloop.files.reader import FileChangedError
+from evloop.files.reader import FileChangedError, Reader
 from evloop.http.response import Body, Response
 from evloop.http1.head import parse_head
 from evloop.site.directories import MAX_ARCHIVES
@@ -357,15 +357,15 @@ class TestArchives:
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch, format_: str
     ) -> None:
         whole = bench.get(f"/bare/?archive={format_}", version="HTTP/1.0").body
-        read, asked = bench.reader.read, set()
+        read, asked = Reader.read, set()
 
-        def slow(fd: int, offset: int, limit: int, tries: int) -> memoryview | None:
+        def slow(reader: Reader, fd: int, offset: int, limit: int, tries: int) -> memoryview | None:
             if tries < 2:
                 asked.add(tries)
                 return None
-            return read(fd, offset, limit, tries)
+            return read(reader, fd, offset, limit, tries)
 
-        monkeypatch.setattr(bench.reader, "read", slow)
+        monkeypatch.setattr(Reader, "read", slow)
         body = begin(bench, f"/bare/?archive={format_}")
         data, waits = bytearray(), 0
         while not body.done:
