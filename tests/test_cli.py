@@ -333,7 +333,7 @@ class TestGreeting:
         options = ("-b", "127.0.0.1", "--index", "home.html", "--index", ".hidden.html")
         (root / ".hidden.html").touch()
         lines = self.greet(capfd, root, *options)
-        assert f"no home.html or .hidden.html in {root}: / answers 404" in lines
+        assert f"no home.html or .hidden.html in {root}: / is a listing" in lines
         (root / "home.html").touch()
         assert not [line for line in self.greet(capfd, root, *options) if "404" in line]
 

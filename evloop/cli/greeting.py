@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 
 from evloop import __version__
+from evloop.process.environment import is_loopback
 from evloop.process.server import Server
 from evloop.settings.config import Config
 from evloop.settings.printable import printable
@@ -38,7 +39,7 @@ def farewell(responses: int, sent: int, seconds: float, peak: int) -> str:
 
 def _addresses(server: Server) -> Iterator[str]:
     yield "  ".join(server.urls)
-    if any(_is_public(host) for host, _ in server.addresses):
+    if not all(is_loopback(host) for host, _ in server.addresses):
         others = "  ".join(_own_urls(server.addresses))
         if others:
             yield f"{others}  from elsewhere"
@@ -48,7 +49,8 @@ def _addresses(server: Server) -> Iterator[str]:
 def _remarks(server: Server, root: str) -> Iterator[str]:
     config = server.config
     if not server.worker.has_index:
-        yield f"no {' or '.join(config.index)} in {root}: / answers 404"
+        what = "is a listing" if server.worker.lists else "answers 404"
+        yield f"no {' or '.join(config.index)} in {root}: / {what}"
     if config.dev:
         yield "dev: browsers ask for each file every time"
     elif config.cache_control == Config().cache_control:
@@ -62,10 +64,6 @@ def _plan(server: Server) -> Iterator[str]:
     widest = max(len(term.name) for term in plan.terms)
     for term in plan.terms:
         yield f"  {term.name.ljust(widest)}  {format_size(term.size):>10}"
-
-
-def _is_public(host: str) -> bool:
-    return not host.startswith("127.") and host != "::1"
 
 
 def _own_urls(addresses: list[tuple[str, int]]) -> Iterator[str]:
@@ -87,7 +85,7 @@ def _own_address(family: socket.AddressFamily) -> Iterator[str]:
             own: str = probe.getsockname()[0]
     except OSError:  # no such family, or no route
         return
-    if _is_public(own):
+    if not is_loopback(own):
         yield own
 
 

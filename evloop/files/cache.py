@@ -139,7 +139,7 @@ class Cache:
         come = self._preloads.take(path)
         if come is not None:
             return Found(come)
-        self._look_at_root(now)
+        self.look_at_root(now)
         preload = self._preloads.get(path, now)
         if preload is not None and now - preload.checked < self._settings.revalidate:
             return preload
@@ -154,7 +154,7 @@ class Cache:
             raise
         return self._judge(path, fd, signature, now)
 
-    def _look_at_root(self, now: float) -> None:
+    def look_at_root(self, now: float) -> None:
         """Look where the root's path leads, at most once in `revalidate` seconds.
 
         What is found until the next look is as old as this one: with the next, all of it is

@@ -200,6 +200,11 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether *host*, the numeric address of a socket, is reached from this machine alone."""
+    return host == "::1" or host.removeprefix("::ffff:").startswith("127.")
+
+
 def _listen_trouble(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"--port {port}: in use on {host} already; take another, or 0 for any"

@@ -11,12 +11,16 @@ import sys
 from typing import NamedTuple
 
 from evloop.files.cache import DIGESTS_SIZE
+from evloop.files.listing import SORT_SIZE
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
 from evloop.net.pool import ADDRESSES_SIZE
 from evloop.observe.logwriter import LOG_SIZE
 from evloop.observe.messages import MESSAGES_SIZE
+from evloop.settings.choices import Listing
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.units import format_size
+from evloop.site.directories import ARCHIVE_SIZE, MAX_ARCHIVES
+from evloop.site.listing import LISTING_SIZE, MAX_LISTINGS
 from evloop.site.routes import ROUTES_SIZE
 
 CONNECTION_SIZE = 7 * 1024
@@ -56,6 +60,8 @@ class MemoryPlan(NamedTuple):
     refill_buffer: int
     receive_buffer: int
     """What one turn reads of a request head before it is joined to what is there."""
+    directories: int
+    """What is listed, sorted and sent as archives."""
     memory_budget: int
     connections: int
     """So many may be open at once."""
@@ -75,6 +81,7 @@ class MemoryPlan(NamedTuple):
             Term("addresses", ADDRESSES_SIZE),
             Term("log", LOG_SIZE),
             Term("messages", MESSAGES_SIZE),
+            Term("directories", self.directories),
             Term("preloaded files", self.memory_budget),
             Term("connections", self.connections_size),
         )
@@ -118,6 +125,7 @@ def plan_memory(
         start=start_size,
         refill_buffer=config.chunk_size,
         receive_buffer=config.max_head_size,
+        directories=_directories_size(config),
         memory_budget=config.memory_budget,
         connections=most,
         heavy_connections=most,
@@ -134,6 +142,16 @@ def plan_memory(
         needed = f"at least {format_size(least.ceiling)} is wanted"
         raise ConfigError("--memory-limit", format_size(limit), needed)
     return least
+
+
+def _directories_size(config: Config) -> int:
+    """Return the bytes that listings and archives may come to take, as far as they may be on."""
+    size = 0
+    if config.listing is not Listing.OFF:
+        size += MAX_LISTINGS * LISTING_SIZE
+    if config.archives:
+        size += MAX_ARCHIVES * ARCHIVE_SIZE
+    return size + SORT_SIZE if size else 0
 
 
 def _least(wanted: MemoryPlan, *, implied: bool) -> MemoryPlan:

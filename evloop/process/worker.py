@@ -14,6 +14,8 @@ from socket import SocketType
 
 from evloop.files.bodies import FileBody
 from evloop.files.cache import Cache, CacheSettings
+from evloop.files.content import Budget
+from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.http1.context import Context, Limits
@@ -28,13 +30,21 @@ from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
 from evloop.observe.metrics import Metrics
 from evloop.observe.snapshot import Snapshot
-from evloop.process.environment import hand_over_log, open_log, open_root, shown_address
+from evloop.process.environment import (
+    hand_over_log,
+    is_loopback,
+    open_log,
+    open_root,
+    shown_address,
+)
 from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
-from evloop.settings.choices import Transfer
+from evloop.settings.choices import Listing, Transfer
 from evloop.settings.config import Config
 from evloop.settings.development import as_served
 from evloop.site.clock import Clock
+from evloop.site.directories import Directories
+from evloop.site.listing import Listings
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 
@@ -113,10 +123,33 @@ class Worker:
             config.hidden,
             config.transfer is Transfer.SENDFILE,
         )
-        self._site = Site(self._cache, self._reader, Clock(), site_settings, self._prepared)
+        self._site = Site(
+            self._cache,
+            self._reader,
+            Clock(),
+            site_settings,
+            self._prepared,
+            self._directories(config),
+        )
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
         self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))
+
+    def _directories(self, config: Config) -> Directories:
+        """Return what answers for directories without an index, or that are asked for whole."""
+        is_local = all(is_loopback(host) for host, _ in self.addresses)
+        lists = is_local if config.listing is Listing.AUTO else config.listing is Listing.ON
+        self.lists = lists
+        budget, hidden = Budget(SORT_SIZE), config.hidden
+        listings = archives = None
+        if lists:
+            listings = Listings(self._root, budget, hidden=hidden, has_archives=config.archives)
+        if config.archives:
+            # With tarfile, which costs a megabyte.
+            from evloop.site.archives import Archives
+
+            archives = Archives(self._root, self._reader, budget, hidden=hidden)
+        return Directories(listings, archives)
 
     def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
         return Http1Protocol(self._context, peer, now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from evloop.settings.bind import without_brackets
-from evloop.settings.choices import LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.choices import Listing, LogFormat, PreloadMode, Symlinks, Transfer
 from evloop.settings.options import (
     Option,
     check_field_value,
@@ -111,6 +111,20 @@ class Config:
         default=("index.html",),
         metadata=texts_option(
             "NAME", "file that answers for its directory; may be repeated", check_file_name
+        ),
+    )
+    listing: Listing = field(
+        default=Listing.AUTO,
+        metadata=choice_option(
+            Listing,
+            "whether a directory without an index is listed;"
+            " auto: while only loopback addresses are listened on",
+        ),
+    )
+    archives: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether a directory is sent whole for ?archive=tar or ?archive=zip"
         ),
     )
     cache_control: str = field(

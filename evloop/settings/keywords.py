@@ -6,7 +6,7 @@ A setting takes the value that Config keeps, or the text that the command line t
 from collections.abc import Sequence
 from typing import TypedDict
 
-from evloop.settings.choices import LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.choices import Listing, LogFormat, PreloadMode, Symlinks, Transfer
 from evloop.settings.config import RootPath
 
 Size = int | str
@@ -32,6 +32,8 @@ class Settings(TypedDict, total=False):
     send_queue: Size
     revalidate: Duration
     index: str | Sequence[str]
+    listing: Listing | str
+    archives: Switch
     cache_control: str
     symlinks: Symlinks | str
     hidden: Switch

@@ -25,6 +25,7 @@ from evloop.http.responder import Pending
 from evloop.http.response import Response
 from evloop.http.target import Target, directory_location, parse_target
 from evloop.site.clock import Clock
+from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.fields import ALLOW, ResponseFields
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
@@ -32,6 +33,7 @@ from evloop.site.refusals import Refusals, refusal
 from evloop.site.routes import index_paths, is_hidden, router
 
 _SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
+_NO_INDEX = (FileNotFoundError, IsADirectoryError)
 
 
 class SiteSettings(NamedTuple):
@@ -55,12 +57,14 @@ class Site:
         clock: Clock,
         settings: SiteSettings,
         prepared: PreparedResponses,
+        directories: Directories = NO_DIRECTORIES,
     ) -> None:
         self._cache = cache
         self._reader = reader
         self._clock = clock
         self._settings = settings
         self._prepared = prepared
+        self._directories = directories
         self._file_body = SendfileBody if settings.sendfile else FileBody
         self._route = router(settings.index_names, hidden=settings.hidden)
         self._fields = ResponseFields(clock, settings.cache_control)
@@ -76,14 +80,15 @@ class Site:
             return self._respond_without_file(request)
         route = self._route(request.target)
         try:
+            if route.target.query and self._directories.is_archive(route.target):
+                self._cache.look_at_root(now)
+                return self._directories.archive(request, route.target, self._fields.general())
             found = self._find(route.paths, now)
             if not isinstance(found, Found):
                 return found
             return self._respond_with(found, request, now)
-        except IsADirectoryError:
-            return self._redirect(request, route.target)
         except OSError as error:
-            raise refusal(error) from error
+            return self._without_file(request, route.target, error)
 
     def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
         """Return the error page for *error*; *request* is None when it was not understood."""
@@ -100,9 +105,20 @@ class Site:
                 continue
         return self._cache.find(paths[-1], now)
 
+    def _without_file(self, request: Request, target: Target, error: OSError) -> Response:
+        """Answer what has no file to be answered with: a directory, or else *error* says why."""
+        if isinstance(error, IsADirectoryError) and not target.is_directory:
+            return self._redirect(request, target)
+        if not (target.is_directory and isinstance(error, _NO_INDEX)):
+            raise refusal(error) from error
+        try:
+            return self._directories.listing(request, target, self._fields.general())
+        except OSError as trouble:
+            raise refusal(trouble) from trouble
+
     def _redirect(self, request: Request, target: Target) -> Response:
         """Send the client of a directory to the address with the slash, if that has a page."""
-        if target.is_directory or not self._has_index(target.path):
+        if not self._directories.answers(target) and not self._has_index(target.path):
             raise RequestError(404, "a directory without an index")
         media_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
         fields = [

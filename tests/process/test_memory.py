@@ -57,6 +57,7 @@ class TestTerms:
             "addresses": ADDRESSES_SIZE,
             "log": LOG_SIZE,
             "messages": MESSAGES_SIZE,
+            "directories": 2 * MIB + 32 * 24 * KIB,
             "preloaded files": 64 * MIB,
             "connections": 1000 * HEAVY_SIZE,
         }
@@ -72,6 +73,8 @@ class TestTerms:
             ({"max_head_size": MIB}, "connections", 100 * (MIB - 16 * KIB)),
             ({"max_head_size": MIB}, "receive buffer", MIB - 16 * KIB),
             ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
+            ({"listing": "off"}, "directories", -(2 * MIB + 32 * 24 * KIB)),
+            ({"archives": True}, "directories", 16 * 256 * KIB),
         ],
     )
     def test_a_setting_that_takes_memory_is_in_its_term(

@@ -360,6 +360,8 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "send_queue": "64KiB",
         "revalidate": "1s",
         "index": "index.html",
+        "listing": "auto",
+        "archives": "off",
         "cache_control": "public, max-age=3600",
         "symlinks": "inside",
         "hidden": "off",

@@ -12,6 +12,8 @@ from socket import SocketType
 from typing import cast
 
 from evloop.files.cache import Cache, CacheSettings
+from evloop.files.content import Budget
+from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import MAX_TRIES, Reader
 from evloop.files.root import Root
 from evloop.http1.context import Context, Limits
@@ -25,6 +27,8 @@ from evloop.net.protocol import Protocol
 from evloop.net.reactor import Reactor
 from evloop.net.transport import accept, listening_socket
 from evloop.observe.metrics import ExchangeLog, Metrics
+from evloop.site.directories import Directories
+from evloop.site.listing import Listings
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 from tests.support.bench import WALL, later_ns, stopped_clock
@@ -239,6 +243,7 @@ class Wire:
         openat2: bool = True,
         poller: Poller | None = None,
         reader: Reader | None = None,
+        lists: bool = False,
     ) -> None:
         self.now = 1000.0
         self.poller = FaultyPoller(poller or default_poller())
@@ -257,7 +262,9 @@ class Wire:
         )
         site_settings = SiteSettings(sendfile=sendfile)
         clock = stopped_clock(WALL)
-        self.site = Site(self.cache, self.reader, clock, site_settings, self.prepared)
+        listings = Listings(self.root, Budget(SORT_SIZE), hidden=False) if lists else None
+        directories = Directories(listings)
+        self.site = Site(self.cache, self.reader, clock, site_settings, self.prepared, directories)
         self.observer = Metrics(log)
         self.context = Context(self.site, self.observer, self.head_cache, limits or Limits())
         self.pool = ConnectionPool(
