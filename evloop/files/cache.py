@@ -61,6 +61,13 @@ class Found(NamedTuple):
     fd: int = -1
     private: Preloaded | None = None
 
+    def close(self) -> None:
+        """Let go of what comes with it, unused."""
+        if self.fd >= 0:
+            close_descriptor(self.fd)
+        if self.private is not None:
+            self.private.release()
+
 
 class Cache:
     """The files beneath a root. Owns what is preloaded; *on_evict* is called when some goes.

@@ -16,6 +16,7 @@ from evloop.files.bodies import FileBody
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
 from evloop.files.root import Root
+from evloop.files.variants import Variants
 from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
@@ -33,7 +34,9 @@ from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
 from evloop.settings.choices import Transfer
 from evloop.settings.config import Config
+from evloop.settings.printable import printable
 from evloop.site.clock import Clock
+from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 
@@ -108,10 +111,18 @@ class Worker:
             config.hidden,
             config.transfer is Transfer.SENDFILE,
         )
-        self._site = Site(self._cache, self._reader, Clock(), site_settings, self._prepared)
+        negotiator = self._new_negotiator(config)
+        self._site = Site(
+            self._cache, self._reader, Clock(), site_settings, self._prepared, negotiator
+        )
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
         self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))
+
+    def _new_negotiator(self, config: Config) -> Negotiator | None:
+        if not config.precompressed:
+            return None
+        return Negotiator(Variants(self._root, self._reader, self._cache, _name_unused))
 
     def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
         return Http1Protocol(self._context, peer, now)
@@ -263,6 +274,11 @@ def _open_files(config: Config, opened: ExitStack) -> tuple[Root, LogWriter | No
     if sink is not None:
         opened.callback(sink.close)
     return root, sink
+
+
+def _name_unused(path: bytes, fault: str) -> None:
+    """Say once which precompressed file is not sent, and why."""
+    _log.warning("%s %s and is not sent", printable(os.fsdecode(path)), fault)
 
 
 def _limits(config: Config) -> Limits:
