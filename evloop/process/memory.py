@@ -11,6 +11,7 @@ import sys
 from typing import NamedTuple
 
 from evloop.files.cache import DIGESTS_SIZE
+from evloop.files.variants import VARIANTS_SIZE
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
 from evloop.net.pool import ADDRESSES_SIZE
 from evloop.observe.logwriter import LOG_SIZE
@@ -72,6 +73,7 @@ class MemoryPlan(NamedTuple):
             Term("head cache", HEAD_CACHE_SIZE),
             Term("routes", ROUTES_SIZE),
             Term("digests", DIGESTS_SIZE),
+            Term("variants", VARIANTS_SIZE),
             Term("addresses", ADDRESSES_SIZE),
             Term("log", LOG_SIZE),
             Term("messages", MESSAGES_SIZE),

@@ -15,6 +15,7 @@ import evloop.process.cgroup
 import evloop.process.memory
 from evloop.files.cache import DIGESTS_SIZE
 from evloop.files.reader import Reader
+from evloop.files.variants import VARIANTS_SIZE
 from evloop.http.response import Response
 from evloop.http1.head import parse_head
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
@@ -54,6 +55,7 @@ class TestTerms:
             "head cache": HEAD_CACHE_SIZE,
             "routes": ROUTES_SIZE,
             "digests": DIGESTS_SIZE,
+            "variants": VARIANTS_SIZE,
             "addresses": ADDRESSES_SIZE,
             "log": LOG_SIZE,
             "messages": MESSAGES_SIZE,

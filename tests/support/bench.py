@@ -8,6 +8,7 @@ from typing import NamedTuple
 from evloop.files.cache import Cache, CacheSettings, Found
 from evloop.files.reader import Reader
 from evloop.files.root import Root
+from evloop.files.variants import Variants
 from evloop.http.dates import format_date
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
@@ -17,6 +18,7 @@ from evloop.http1.writer import Answer as Written
 from evloop.http1.writer import write as write_response
 from evloop.settings.choices import Symlinks
 from evloop.site.clock import Clock
+from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 from tests.support.client import parse_head as parse_response_head
@@ -79,13 +81,19 @@ class Bench:
         )
         self.clock = stopped_clock(WALL)
         self.prepared = PreparedResponses()
+        self.complaints: list[tuple[bytes, str]] = []
+        self.variants = Variants(self.root, self.reader, self.cache, self._complain)
         self.site = Site(
             self.cache,
             self.reader,
             self.clock,
             site_settings or SiteSettings(),
             self.prepared,
+            Negotiator(self.variants),
         )
+
+    def _complain(self, path: bytes, fault: str) -> None:
+        self.complaints.append((path, fault))
 
     def __enter__(self) -> "Bench":
         return self
