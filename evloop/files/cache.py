@@ -100,6 +100,11 @@ class Cache:
         return len(self._entries)
 
     @property
+    def store(self) -> Store:
+        """What is in memory, for those who keep there what they make of it."""
+        return self._store
+
+    @property
     def is_loading(self) -> bool:
         """Whether files are on their way into memory."""
         return bool(self._preloads)

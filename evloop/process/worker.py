@@ -14,6 +14,7 @@ from socket import SocketType
 
 from evloop.files.bodies import FileBody
 from evloop.files.cache import Cache, CacheSettings
+from evloop.files.compression import Compressor
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.variants import Variants
@@ -80,6 +81,8 @@ class Worker:
             opened.callback(self.waker.close)
             self._build_site(config, plan)
             opened.callback(self._cache.close)
+            if self._negotiator is not None:
+                opened.callback(self._negotiator.close)
             self._pool = ConnectionPool(self.reactor, _pool_limits(config, plan))
             self._pool.on_room = self._resume_listeners
             opened.callback(self._abort_connections)
@@ -111,18 +114,22 @@ class Worker:
             config.hidden,
             config.transfer is Transfer.SENDFILE,
         )
-        negotiator = self._new_negotiator(config)
+        self._negotiator = self._new_negotiator(config)
         self._site = Site(
-            self._cache, self._reader, Clock(), site_settings, self._prepared, negotiator
+            self._cache, self._reader, Clock(), site_settings, self._prepared, self._negotiator
         )
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
         self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))
 
     def _new_negotiator(self, config: Config) -> Negotiator | None:
-        if not config.precompressed:
-            return None
-        return Negotiator(Variants(self._root, self._reader, self._cache, _name_unused))
+        cache = self._cache
+        variants = compressor = None
+        if config.precompressed:
+            variants = Variants(self._root, self._reader, cache, _name_unused)
+        if config.compress:
+            compressor = Compressor(cache.store, cache.budget, self.reactor.call_at)
+        return Negotiator(variants, compressor) if variants or compressor else None
 
     def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
         return Http1Protocol(self._context, peer, now)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import evloop.process.cgroup
 import evloop.process.memory
 from evloop.files.cache import DIGESTS_SIZE
+from evloop.files.compression import COMPRESSION_SIZE
 from evloop.files.reader import Reader
 from evloop.files.variants import VARIANTS_SIZE
 from evloop.http.response import Response
@@ -56,6 +57,7 @@ class TestTerms:
             "routes": ROUTES_SIZE,
             "digests": DIGESTS_SIZE,
             "variants": VARIANTS_SIZE,
+            "compression": 0,
             "addresses": ADDRESSES_SIZE,
             "log": LOG_SIZE,
             "messages": MESSAGES_SIZE,
@@ -73,6 +75,7 @@ class TestTerms:
             ({"memory_budget": 65 * MIB}, "preloaded files", MIB),
             ({"max_head_size": MIB}, "connections", 100 * (MIB - 16 * KIB)),
             ({"max_head_size": MIB}, "receive buffer", MIB - 16 * KIB),
+            ({"compress": True}, "compression", COMPRESSION_SIZE),
             ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
         ],
     )

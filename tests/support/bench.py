@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evloop.files.cache import Cache, CacheSettings, Found
+from evloop.files.compression import Compressor
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.variants import Variants
@@ -68,6 +69,7 @@ class Bench:
         *,
         symlinks: Symlinks = Symlinks.INSIDE,
         openat2: bool = True,
+        compress: bool = False,
     ) -> None:
         self.root = Root(str(path), symlinks, openat2=openat2)
         self.reader = Reader(4 * 1024)
@@ -83,13 +85,19 @@ class Bench:
         self.prepared = PreparedResponses()
         self.complaints: list[tuple[bytes, str]] = []
         self.variants = Variants(self.root, self.reader, self.cache, self._complain)
+        compressor = (
+            Compressor(self.cache.store, self.cache.budget, self.scheduler.call_at)
+            if compress
+            else None
+        )
+        self.negotiator = Negotiator(self.variants, compressor)
         self.site = Site(
             self.cache,
             self.reader,
             self.clock,
             site_settings or SiteSettings(),
             self.prepared,
-            Negotiator(self.variants),
+            self.negotiator,
         )
 
     def _complain(self, path: bytes, fault: str) -> None:
@@ -99,6 +107,7 @@ class Bench:
         return self
 
     def __exit__(self, *ignored: object) -> None:
+        self.negotiator.close()
         self.cache.close()
         self.root.close()
         assert self.cache.budget.used == 0, "somebody still holds preloaded bytes"
