@@ -50,7 +50,6 @@ class _Job:
     __slots__ = ("_coder", "_content", "_offset", "coded", "cost", "digest", "entry")
 
     def __init__(self, entry: Entry, content: Preloaded, cost: int) -> None:
-        content.retain()
         self._content = content
         self._coder = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
         self._offset = 0
@@ -58,6 +57,7 @@ class _Job:
         self.cost = cost
         self.coded = bytearray()
         self.digest = new_digest()
+        content.retain()
 
     def step(self) -> bool:
         """Compress one slice; return whether it was the last."""
