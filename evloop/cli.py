@@ -1,6 +1,7 @@
 """The command line."""
 
 import argparse
+import importlib
 import logging
 import os
 import resource
@@ -34,6 +35,10 @@ _log = logging.getLogger("evloop")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["compress"]:
+        code: int = importlib.import_module("evloop.compress.command").main(arguments[1:])
+        return code
     parser = _parser()
     given = parser.parse_args(arguments)
     messages.install()
@@ -88,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
         serve.add_argument(
             option_name(name), metavar=option.metavar, action="append", help=text.replace("%", "%%")
         )
+    # Named here for --help alone: main() leaves it to a module that no server imports.
+    commands.add_parser("compress", help="write compressed files beside those of a directory")
     return parser
 
 
