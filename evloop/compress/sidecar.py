@@ -2,9 +2,11 @@
 
 import os
 import secrets
+import signal
 import stat
 from enum import Enum
-from typing import NamedTuple
+from tempfile import SpooledTemporaryFile
+from typing import IO, NamedTuple
 
 from evloop.compress.coders import PIECE_SIZE, decode, encoder
 from evloop.files.variants import FORMATS, MAX_LAG_NS
@@ -17,6 +19,8 @@ ENDINGS = {coding: each.ending.decode() for coding, each in _FORMATS.items()}
 _LEAST_SAVED = 20
 # Bytes of a file that is compared with what its sidecar decodes to, when the times leave it open.
 _MAX_COMPARED = 64 * 1024 * 1024
+_MAX_SPOOLED = 64 * 1024 * 1024  # coded bytes that a process keeps in memory; more go to a file
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TEMPORARY = ".evloop-%s.tmp"  # a hidden name, which is not served
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -64,8 +68,10 @@ def carry_out(task: Task) -> Outcome:
     """Do what *task* asks for. Never raises OSError: what fails is in the outcome."""
     try:
         fd = os.open(task.path, _READ)
-        with open(fd, "rb", buffering=0) as source:
-            return _carry_out(task, source.fileno())
+        try:
+            return _carry_out(task, fd)
+        finally:
+            os.close(fd)
     except OSError as error:
         return Outcome(task, Verdict.FAILED, reason=error.strerror or str(error))
 
@@ -85,10 +91,14 @@ def _carry_out(task: Task, fd: int) -> Outcome:
         if verdict is Verdict.MISSING:
             return Outcome(task, Verdict.DENSE)
         return _without(task, path, verdict)
-    if task.is_check:
-        coded = sum(map(len, _coded(task, fd, status)))
-        return Outcome(task, verdict) if coded else _without(task, path, verdict)
-    return _write(task, fd, status, path, verdict)
+    with SpooledTemporaryFile(_MAX_SPOOLED) as coded:
+        size = _encode(task, fd, status, coded)
+        if not size:
+            return _without(task, path, verdict)
+        if task.is_check:
+            return Outcome(task, verdict)
+        _write(path, status, coded)
+    return Outcome(task, Verdict.WRITTEN, size)
 
 
 def _judge(task: Task, fd: int, status: os.stat_result, path: str) -> tuple[Verdict, int]:
@@ -101,17 +111,19 @@ def _judge(task: Task, fd: int, status: os.stat_result, path: str) -> tuple[Verd
         sidecar = os.open(path, _READ)
     except FileNotFoundError:
         return Verdict.MISSING, 0
-    with open(sidecar, "rb", buffering=0) as opened:
+    try:
         found = os.fstat(sidecar)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(0, "the sidecar is no regular file")
         magic = _FORMATS[task.coding].magic
-        if not found.st_size or opened.read(len(magic)) != magic:
+        if not found.st_size or os.pread(sidecar, len(magic), 0) != magic:
             return Verdict.STALE, found.st_size
         lag = status.st_mtime_ns - found.st_mtime_ns
         if lag > MAX_LAG_NS or (lag > 0 and not _is_same(task, fd, status, sidecar)):
             return Verdict.STALE, found.st_size
         return Verdict.CURRENT, found.st_size
+    finally:
+        os.close(sidecar)
 
 
 def _is_same(task: Task, fd: int, status: os.stat_result, sidecar: int) -> bool:
@@ -129,34 +141,37 @@ def _read_whole(fd: int) -> bytes:
     return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
-def _coded(task: Task, fd: int, status: os.stat_result) -> list[bytes]:
-    """Return the coded bytes of the file in pieces; none when it does not shrink enough."""
+def _encode(task: Task, fd: int, status: os.stat_result, out: IO[bytes]) -> int:
+    """Write the coded bytes of the file to *out*; return their number, 0 if that is too large."""
     encode = encoder(task.coding, status.st_size)
     limit = status.st_size * (_LEAST_SAVED - 1) // _LEAST_SAVED
-    pieces: list[bytes] = []
     done = total = 0
-    while done < status.st_size:
+    while done < status.st_size and total <= limit:
         data = os.pread(fd, PIECE_SIZE, done)
-        done += len(data)
-        pieces.append(encode(data, done >= status.st_size))
-        total += len(pieces[-1])
-        if not data or total > limit:
+        if not data:
             break
+        done += len(data)
+        piece = encode(data, done >= status.st_size)
+        total += len(piece)
+        out.write(piece)
     after = os.fstat(fd)
     if (after.st_mtime_ns, after.st_size) != (status.st_mtime_ns, status.st_size):
         raise FileChangedError(0, "changed while it was read")
-    return pieces if 0 < total <= limit else []
+    return total if total <= limit else 0
 
 
-def _write(task: Task, fd: int, status: os.stat_result, path: str, verdict: Verdict) -> Outcome:
-    pieces = _coded(task, fd, status)
-    if not pieces:
-        return _without(task, path, verdict)
+def _write(path: str, status: os.stat_result, coded: IO[bytes]) -> None:
+    """Put a file of what is in *coded* at *path*, in one step.
+
+    Signals that end the process have to wait meanwhile, so that no temporary file is left.
+    """
     temporary = os.path.join(os.path.dirname(path), _TEMPORARY % secrets.token_hex(8))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    coded.seek(0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         with open(os.open(temporary, flags, 0o600), "wb", buffering=0) as out:
-            for piece in pieces:
+            while piece := coded.read(PIECE_SIZE):
                 _write_all(out.fileno(), piece)
             _make_alike(out.fileno(), status)
             os.fsync(out.fileno())  # or the name may survive a crash, and the bytes not
@@ -164,7 +179,8 @@ def _write(task: Task, fd: int, status: os.stat_result, path: str, verdict: Verd
     except BaseException:
         _remove(temporary)
         raise
-    return Outcome(task, Verdict.WRITTEN, sum(map(len, pieces)))
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def _write_all(fd: int, data: bytes) -> None:
