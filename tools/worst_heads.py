@@ -27,7 +27,7 @@ from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.variants import Variants
 from evloop.http.fields import MAX_ACCEPT_SIZE, MAX_TAGS
-from evloop.http.negotiation import MAX_ACCEPT_ENCODING_SIZE
+from evloop.http.negotiation import MAX_CODINGS
 from evloop.http.ranges import MAX_PARTS, MAX_SPECS
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Response
@@ -88,7 +88,7 @@ def _host(unit: str, after: str = "", before: str = "") -> bytes:
 _RANGES = ",".join(f"{9 * n}-{9 * n}" for n in range(MAX_SPECS))
 _ALIKE = ",".join([f"{0:0200}-"] * MAX_SPECS)
 _PARTS = ",".join(f"{9 * n}-{9 * n}" for n in range(MAX_PARTS))
-_CODINGS = "*;q=1," * (MAX_ACCEPT_ENCODING_SIZE // 6)
+_CODINGS = ",".join(["br;q=0.999"] * MAX_CODINGS)
 _DEEP = "/a" * (MAX_SEGMENTS - 1)
 # As much of everything as is read, in one head.
 _ALL = "\r\n".join(

@@ -30,8 +30,6 @@ COMPRESSION_SIZE = 512 * 1024
 _LEVEL = 6  # zlib's default: level 9 takes up to ten times as long for one percent
 _GZIP = 16 + zlib.MAX_WBITS  # zlib.h, deflateInit2(): a header without a time, so it is the same
 CODING = b"gzip"
-# Not a name of any file, so it can't be that of another one in the store.
-_KEY = b"\0gzip"
 _MAX_WAITING = 64
 # What does not shrink by a twentieth is not sent coded: to decode it costs the client as much.
 _LEAST_SAVED = 20
@@ -106,19 +104,19 @@ class Compressor:
 
         *entry* is one to which this applies.
         """
-        coded = entry.coded
-        key = entry.path + _KEY
-        if coded is None or self._store.entries.get(key) is not coded:
+        key = _key(entry)
+        coded = self._store.entries.get(key)
+        if coded is None:
             self._ask(entry, now)
             return _NONE
         if coded.checked != entry.checked:
+            coded.mtime = entry.mtime
             self._store.confirm(key, coded, entry.checked)
         return {CODING: coded.size}
 
     def find(self, entry: Entry, coding: bytes, now: float) -> Found:
         """Return *entry* in *coding*, which sizes() has just told."""
-        assert entry.coded is not None
-        return Found(entry.coded)
+        return Found(self._store.entries[_key(entry)])
 
     def close(self) -> None:
         """Let go of everything but the results, which are the store's."""
@@ -130,7 +128,7 @@ class Compressor:
 
     def _ask(self, entry: Entry, now: float) -> None:
         if entry.path in self._waiting or len(self._waiting) < _MAX_WAITING:
-            if self._job is None or self._job.entry is not entry:
+            if self._job is None or _key(self._job.entry) != _key(entry):
                 self._waiting[entry.path] = entry
             self._schedule(now)
 
@@ -157,7 +155,8 @@ class Compressor:
             self._schedule(now)
 
     def _is_current(self, entry: Entry) -> bool:
-        return self._store.entries.get(entry.path) is entry
+        found = self._store.entries.get(entry.path)
+        return found is not None and found.etag == entry.etag
 
     def _begin(self) -> _Job | None:
         """Take the next file that is wanted, if there is room for its result."""
@@ -199,11 +198,7 @@ class Compressor:
         self._budget.release(job.cost - cost)
         job.cost = 0  # what is left of it is the result's
         self._end()
-        key = entry.path + _KEY
-        if key in self._store.entries:  # that of an earlier state of the file
-            self._store.evict(key)
-        self._store.add(key, coded)
-        entry.coded = coded
+        self._store.add(_key(entry), coded)
 
     def _give_up(self, job: _Job) -> None:
         if len(self._dense) >= _MAX_DENSE:
@@ -218,5 +213,14 @@ class Compressor:
             job.close()
 
 
+def _key(entry: Entry) -> bytes:
+    """Return the name under which the coded bytes of *entry* are stored.
+
+    It has a NUL, so it is that of no file. It has the digest of the plain bytes, so what was made
+    of them is found again when the file is read anew and has not changed.
+    """
+    return b"%b\0%b" % (entry.path, entry.etag)
+
+
 def _cost(entry: Entry, size: int) -> int:
-    return size + _ENTRY_COST + len(entry.path) + len(_KEY)
+    return size + _ENTRY_COST + 2 * len(entry.path)

@@ -10,6 +10,8 @@ the zlib format (RFC 9110 section 8.4.1.2), which some clients read as something
 MAX_ACCEPT_ENCODING_SIZE = 256
 """Bytes of a field that is read. Browsers send 23, and all codings that IANA has registered, each
 with a weight, take 160. A longer field is read as one that accepts no coding."""
+MAX_CODINGS = 16
+"""Members of it, likewise. Browsers send 4, and IANA has registered 11, aliases left out."""
 
 Weights = Mapping[bytes, int]
 """The weight of each of CODINGS, and of IDENTITY where the field says something about that, in
@@ -31,7 +33,7 @@ def parse_accept_encoding(value: bytes | None) -> Weights:
     decode. A member with a malformed weight is refused. Of several members for one coding the
     least weight counts.
     """
-    if value is None or len(value) > MAX_ACCEPT_ENCODING_SIZE:
+    if value is None or len(value) > MAX_ACCEPT_ENCODING_SIZE or value.count(b",") >= MAX_CODINGS:
         return _NOTHING
     listed: dict[bytes, int] = {}
     for found in _MEMBER.finditer(b"," + value.lower()):

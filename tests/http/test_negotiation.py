@@ -8,6 +8,7 @@ from evloop.http.negotiation import (
     CODINGS,
     IDENTITY,
     MAX_ACCEPT_ENCODING_SIZE,
+    MAX_CODINGS,
     choose,
     parse_accept_encoding,
     refuses_identity,
@@ -117,13 +118,22 @@ def test_the_smallest_of_the_most_wanted_is_sent(
     assert choose(parse_accept_encoding(value), sizes) == coding
 
 
-@pytest.mark.parametrize("filler", [b"x,", b",", b"gzip,", b"*;q=1,", b";q=", b" ", b"identity;"])
+@pytest.mark.parametrize("filler", [b"x", b";q=", b" ", b"identity;", b"=,"])
 def test_a_field_that_is_too_long_accepts_nothing(filler: bytes) -> None:
-    fits = (filler * MAX_ACCEPT_ENCODING_SIZE)[: MAX_ACCEPT_ENCODING_SIZE - 3] + b",br"
+    room = MAX_ACCEPT_ENCODING_SIZE - 3
+    many = filler.replace(b",", b"")
+    fits = (many * room)[:room] + b",br"
     assert parse_accept_encoding(fits)[b"br"] == 1000
     for size in (1, 16 * 1024):
         long = b"br," + (filler * size)[:size] + fits
         assert choose(parse_accept_encoding(long), SIZES) == IDENTITY
+
+
+@pytest.mark.parametrize("member", [b"", b"x", b"gzip", b"*;q=1"])
+def test_a_field_of_too_many_members_accepts_nothing(member: bytes) -> None:
+    fits = b",".join([member] * (MAX_CODINGS - 1) + [b"br"])
+    assert parse_accept_encoding(fits)[b"br"] == 1000
+    assert choose(parse_accept_encoding(member + b"," + fits), SIZES) == IDENTITY
 
 
 @given(st.lists(st.sampled_from([*CODINGS, IDENTITY, b"*", b"deflate", b";q=0", b",", b" "])))
