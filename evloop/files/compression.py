@@ -163,7 +163,7 @@ class Compressor:
         path = next(iter(self._waiting))
         entry = self._waiting.pop(path)
         content = entry.content
-        if content is None or not self._is_current(entry):
+        if content is None or not self._is_current(entry) or _key(entry) in self._store.entries:
             return None
         # What becomes of it is smaller; held meanwhile, the file itself is not evicted for it.
         content.retain()
