@@ -12,9 +12,12 @@ import pytest
 
 from evloop.files.cache import CacheSettings
 from evloop.files.compression import COMPRESSION_SIZE, MIN_SIZE, SLICE_SIZE
+from evloop.http.response import Response
+from evloop.http1.head import parse_head
 from evloop.settings.choices import PreloadMode
 from tests.site.test_variants import BROWSER, GZIP, PLAIN, accept, coding_of, text
 from tests.support.bench import OLD, Bench, write
+from tests.support.client import request
 from tests.support.descriptors import no_leaks
 
 LONG = text(5 * SLICE_SIZE + 17)
@@ -95,6 +98,16 @@ def test_it_is_done_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     for now in (0.0, 0.5, 2.0, 100.0):
         assert coding_of(bench.get("/a.js", BROWSER, now=now)) == "gzip"
     assert bench.scheduler.pending == 0
+
+
+def test_a_result_is_as_fresh_as_its_file(bench: Bench) -> None:
+    ready(bench, "/a.js")
+    asked = parse_head(request("/a.js", BROWSER))
+    for now in (0.0, 3.0):
+        first, second = (bench.site.respond(asked, now) for _ in range(2))
+        assert isinstance(first, Response)
+        assert first is second
+        assert now < first.fresh_until <= now + 1.0
 
 
 def test_what_did_not_shrink_is_not_tried_again(
@@ -232,6 +245,7 @@ def test_many_at_once_wait_in_a_bounded_row(tmp_path: Path) -> None:
         bench.scheduler.run()
         coded = [coding_of(bench.get(f"/{number}.js", BROWSER)) for number in range(100)]
         assert coded[:64] == ["gzip"] * 64
+        assert coded.count("gzip") < 70
         bench.scheduler.run()
         assert coding_of(bench.get("/99.js", BROWSER)) == "gzip"
 

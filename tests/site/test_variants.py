@@ -12,8 +12,11 @@ import pytest
 from evloop.files.cache import CacheSettings
 from evloop.files.variants import FORMATS
 from evloop.http.negotiation import CODINGS
+from evloop.http.response import Response
+from evloop.http1.head import parse_head
 from evloop.settings.choices import PreloadMode
 from tests.support.bench import OLD, Answer, Bench, write
+from tests.support.client import request as request_head
 from tests.support.descriptors import no_leaks
 
 BROWSER = "Accept-Encoding: gzip, deflate, br, zstd"
@@ -288,6 +291,12 @@ class TestRanges:
         assert coding_of(answer) == "br"
         assert bench.get("/none.js", fields).body == PLAIN[-5:]
 
+    def test_who_refuses_the_file_goes_on_in_the_coding_it_holds(self, bench: Bench) -> None:
+        tag = bench.get("/all.js", accept("br")).fields["etag"]
+        fields = accept("*, identity;q=0") + f"\nRange: bytes=-5\nIf-Range: {tag}"
+        answer = bench.get("/all.js", fields)
+        assert (answer.status, coding_of(answer), answer.body) == (206, "br", BROTLI[-5:])
+
     def test_the_end_of_a_coding_is_where_its_bytes_end(self, bench: Bench) -> None:
         tag = bench.get("/all.js", accept("br")).fields["etag"]
         beyond = f"Range: bytes={len(BROTLI)}-\n"
@@ -411,6 +420,19 @@ class TestChanges:
             write(tmp_path / "a.js.gz", b"not gzip at all")
             assert bench.get("/a.js", BROWSER, now=0.5).body == PLAIN
             assert bench.get("/a.js", BROWSER, now=1.5).body == PLAIN
+
+    @pytest.mark.parametrize("now", [0.0, 0.9, 1.0, 5.0])
+    def test_a_prepared_answer_is_used_again_while_all_is_fresh(
+        self, tmp_path: Path, now: float
+    ) -> None:
+        put(tmp_path, "a.js", **CODED)
+        asked = parse_head(request_head("/a.js", BROWSER))
+        with Bench(tmp_path) as bench:
+            bench.site.respond(asked, 0.0)
+            first, second = (bench.site.respond(asked, now + late) for late in (0.0, 0.05))
+            assert isinstance(first, Response)
+            assert first is second
+            assert now + 0.05 < first.fresh_until <= now + 1.0
 
     def test_prepared_answers_are_kept_for_each_representation(self, tmp_path: Path) -> None:
         put(tmp_path, "a.js", **CODED)
