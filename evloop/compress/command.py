@@ -97,7 +97,7 @@ def _installed(codings: list[str]) -> tuple[list[str], list[str]]:
 
 def _advice(missing: list[str]) -> str:
     needs = " and ".join(f"{coding} needs {REQUIREMENTS[coding]}" for coding in missing)
-    return f"{needs}: pip install 'evloop[compress]'"
+    return f"{needs}: pip install 'evloop-server[compress]'"
 
 
 def _complain(text: str, code: int) -> int:

@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import NamedTuple
 
@@ -246,20 +247,21 @@ class Cache:
 
     def _compare(self, path: bytes, entry: Entry, fd: int, now: float) -> None:
         """See to it that the bytes of *entry* are compared with the file's when it is time."""
-        if now < entry.compare_at:
+        if now >= entry.compare_at:
+            # Not with the entry itself: its bytes may go before the digest comes.
+            compare = partial(self._compare_digest, path, entry.signature)
+            self._digests.ask(fd, entry.signature, now, compare)
+
+    def _compare_digest(self, path: bytes, signature: Signature, digest: str) -> None:
+        entry = self._entries.get(path)
+        if entry is None or entry.signature != signature:
             return
-
-        def compare(digest: str) -> None:
-            if self._entries.get(path) is not entry:
-                return
-            if etag_of_content(digest) == entry.etag:
-                quiet = self._quiet_ns(entry.signature) / 1e9
-                entry.compare_at = entry.checked + min(quiet, _MAX_UNCOMPARED)
-            else:
-                self._preloads.forget(path)
-                self._store.evict(path)
-
-        self._digests.ask(fd, entry.signature, now, compare)
+        if etag_of_content(digest) == entry.etag:
+            quiet = self._quiet_ns(signature) / 1e9
+            entry.compare_at = entry.checked + min(quiet, _MAX_UNCOMPARED)
+        else:
+            self._preloads.forget(path)
+            self._store.evict(path)
 
     def _load_private(self, path: bytes, fd: int, signature: Signature, now: float) -> Found:
         """Read the file for one request alone, which has paid for it."""

@@ -181,5 +181,21 @@ def process_size() -> int:
         with open("/proc/self/statm", "rb") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024  # getrusage(2): kilobytes
+        return _peak_by_usage()
+
+
+def peak_size() -> int:
+    """Return the most bytes that were resident since the program began."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            # VmHWM (proc_pid_status(5)). ru_maxrss would be that of the process that started
+            # this one, where it was larger: it lasts through execve(2).
+            peaks = [line.split()[1] for line in status if line.startswith(b"VmHWM:")]
+        return int(peaks[0]) * 1024
+    except (OSError, IndexError):  # another system, or a sandbox with a /proc of its own
+        return _peak_by_usage()
+
+
+def _peak_by_usage() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # getrusage(2): kilobytes

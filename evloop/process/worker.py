@@ -24,7 +24,7 @@ from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
 from evloop.net.listener import Listener
 from evloop.net.pool import ConnectionPool, PoolLimits
-from evloop.net.protocol import Retention
+from evloop.net.protocol import Closing, Retention
 from evloop.net.reactor import Reactor, Waker
 from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
@@ -35,6 +35,7 @@ from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
 from evloop.settings.choices import Transfer
 from evloop.settings.config import Config
+from evloop.settings.development import as_served
 from evloop.settings.printable import printable
 from evloop.site.clock import Clock
 from evloop.site.negotiator import Negotiator
@@ -68,6 +69,7 @@ class Worker:
         on_bytes: Callable[[bytes, float], None],
     ) -> None:
         self._memory_errors = 0
+        config = as_served(config)
         with ExitStack() as opened:
             for sock in sockets:
                 opened.callback(sock.close)
@@ -97,10 +99,13 @@ class Worker:
         """Put together what answers requests."""
         self._reader = Reader(config.chunk_size)
         self._head_cache = HeadCache()
-        self._prepared = PreparedResponses()
+        self._prepared = PreparedResponses(self._head_cache.forget)
         cache_settings = CacheSettings(
             config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
         )
+        self._index_names = [
+            name for name in config.index if config.hidden or not name.startswith(".")
+        ]
         self._cache = Cache(
             self._root,
             self._reader,
@@ -216,6 +221,7 @@ class Worker:
 
     def _shared_descriptors(self) -> list[int]:
         descriptors = [*self.reactor.descriptors(), self.waker.writer.fileno()]
+        descriptors += self._pool.lingering.descriptors()
         if self._sink is not None and self._sink.descriptor >= 0:
             descriptors.append(self._sink.descriptor)
         return descriptors
@@ -225,6 +231,7 @@ class Worker:
         with ExitStack() as ends:
             for connection in self.connections():
                 ends.callback(connection.shut_down, now)
+            ends.callback(self._pool.lingering.close)
         self._forget_responses()
 
     def _resume_listeners(self) -> None:
@@ -232,6 +239,11 @@ class Worker:
             listener.resume()
 
     # What can be seen
+
+    @property
+    def has_index(self) -> bool:
+        """Whether the root itself has a page to show. Looks at the disk."""
+        return any(self._cache.is_file(os.fsencode(name)) for name in self._index_names)
 
     def connections(self) -> list[Connection]:
         """Return those that are open now. May be called from any thread."""
@@ -244,8 +256,11 @@ class Worker:
         bodies = [body for protocol in protocols if (body := protocol.body) is not None]
         sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
         metrics, reader = self._metrics, self._reader
+        connections = Counter(protocol.state.value for protocol in all_protocols)
+        if lingering := len(self._pool.lingering):
+            connections[Closing.LINGER.value] = lingering
         return Snapshot(
-            connections=Counter(protocol.state.value for protocol in all_protocols),
+            connections=connections,
             downloads=len(sizes),
             download_sizes=sizes,
             bytes_to_send=sum(body.remaining or 0 for body in bodies),

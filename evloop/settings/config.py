@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from evloop.settings.bind import without_brackets
 from evloop.settings.choices import LogFormat, PreloadMode, Symlinks, Transfer
 from evloop.settings.options import (
     Option,
@@ -49,10 +50,22 @@ class Config:
     root: RootPath = "."
     host: tuple[str, ...] = field(
         default=("127.0.0.1", "::1"),
-        metadata=texts_option("ADDRESS", "address to listen on; may be repeated", check_host),
+        metadata=texts_option(
+            "ADDRESS",
+            "address to listen on, a port may follow: 0.0.0.0, [::1]:80; :: is IPv4 too unless"
+            " an IPv4 address stands beside it; may be repeated",
+            check_host,
+            without_brackets,
+        ),
     )
     port: int = field(
         default=8080, metadata=whole_option(0, 65535, "port to listen on; 0 takes a free one")
+    )
+    dev: bool = field(
+        default=False,
+        metadata=switch_option(
+            "for editing: browsers ask for each file every time, and get what was saved last"
+        ),
     )
     max_in_memory_size: int = field(
         default=1024**2,
@@ -191,19 +204,25 @@ class Config:
         default="auto",
         metadata=text_option(
             "PATH",
-            "where responses are logged: a file, - for the standard output, or off;"
-            " auto: - when that is a terminal",
+            "where responses are logged: a file, - for the standard output, or off; auto: -"
+            " unless that is closed or /dev/null",
             check_path,
         ),
     )
     log_format: LogFormat = field(
         default=LogFormat.COMBINED, metadata=choice_option(LogFormat, "how responses are logged")
     )
+    verbose: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether the start also tells the strategy and the memory plan, term by term"
+        ),
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", _read_root(self.root))
         for name, option in OPTIONS.items():
-            value = _read(option_name(name), getattr(self, name), option)
+            value = read_setting(option_name(name), getattr(self, name), option)
             object.__setattr__(self, name, value)  # the way round `frozen` for its own class
 
     @property
@@ -240,29 +259,6 @@ def default_text(name: str) -> str:
     return " ".join(option.show(each) for each in (default if option.repeatable else (default,)))
 
 
-def read_config(
-    root: str, given: Mapping[str, list[str]], environment: Mapping[str, str]
-) -> Config:
-    """Return the settings that *given* (texts by setting) and the environment make.
-
-    What is given goes before the environment. A repeatable variable is a list with commas.
-
-    Raises ConfigError that names the option or the variable, and the value.
-    """
-    values: dict[str, Any] = {"root": root}
-    for name, option in OPTIONS.items():
-        source, texts = option_name(name), given.get(name)
-        if texts is None and (text := environment.get(variable_name(name))) is not None:
-            source, texts = variable_name(name), _split(text) if option.repeatable else [text]
-        if texts is not None:
-            values[name] = _read(source, texts if option.repeatable else texts[-1], option)
-    return Config(**values)
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
-
-
 def _read_root(root: RootPath) -> str:
     try:
         path = os.fsdecode(root)
@@ -273,8 +269,8 @@ def _read_root(root: RootPath) -> str:
     return path
 
 
-def _read(source: str, value: object, option: Option) -> Any:
-    """Return the setting that *value* means; *source* is what an error calls it."""
+def read_setting(source: str, value: object, option: Option) -> Any:
+    """Return the setting that *value* means; *source* is what a ConfigError calls it."""
     if not option.repeatable:
         return _read_one(source, value, option)
     members = value if isinstance(value, list | tuple) else (value,)

@@ -68,7 +68,7 @@ class Site:
         self._file_body = SendfileBody if settings.sendfile else FileBody
         self._route = router(settings.index_names, hidden=settings.hidden)
         self._fields = ResponseFields(clock, settings.cache_control)
-        self._refusals = Refusals(clock, self._fields)
+        self._refusals = Refusals(clock, self._fields, prepared.on_forget)
 
     def respond(self, request: Request, now: float) -> Response | Pending:
         """Return the response to *request*, or what has to come first.

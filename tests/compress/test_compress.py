@@ -312,7 +312,7 @@ class TestPackages:
         assert told.count("\n") == 1
         assert "br needs brotli" in told
         assert "zstd needs backports.zstd" in told
-        assert "pip install 'evloop[compress]'" in told
+        assert "pip install 'evloop-server[compress]'" in told
 
     def test_what_is_asked_for_is_not_left_out(self, root: Path) -> None:
         write(root / "a.js", TEXT)
