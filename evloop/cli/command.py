@@ -33,7 +33,7 @@ _log = logging.getLogger("evloop")
 def run(arguments: Sequence[str]) -> int:
     """Do what *arguments* say, and return the exit code."""
     open_missing()
-    if arguments[:1] == [COMPRESS]:
+    if arguments and arguments[0] == COMPRESS:
         return _compress(arguments[1:])
     messages.install()
     try:

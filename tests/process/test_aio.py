@@ -11,7 +11,6 @@ import pytest
 
 import evloop
 from evloop import Phase, Server, ServerError
-from evloop.settings.keywords import Settings
 from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import PATIENCE
@@ -77,16 +76,15 @@ def test_downloads_may_end_and_the_event_loop_goes_on_meanwhile(root: Path) -> N
     asyncio.run(program())
 
 
-PATIENT: Settings = {"shutdown_timeout": "1h", "send_timeout": "1h"}
-
-
 @pytest.mark.parametrize("why", ["an exception", "a cancellation", "a cancellation of the end"])
 def test_what_goes_wrong_ends_downloads_at_once(root: Path, why: str) -> None:
     servers: list[Server] = []
     clients: list[Client] = []
 
     async def program() -> None:
-        async with evloop.serving(root=root, host="127.0.0.1", port=0, **PATIENT) as server:
+        async with evloop.serving(
+            root=root, host="127.0.0.1", port=0, shutdown_timeout="1h", send_timeout="1h"
+        ) as server:
             servers.append(server)
             clients.append(download(server))
             if why == "an exception":
