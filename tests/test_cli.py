@@ -125,6 +125,12 @@ MISTYPED = {
 }
 
 
+def test_compress_reads_its_own_arguments(tmp_path: Path, capfd: Output) -> None:
+    code, out, err = run(capfd, "compress", "--formats", "gzip", str(tmp_path))
+    assert (code, out, err) == (EXIT_OK, "0 files, sidecars: none\n", "")
+    assert read_arguments(["./compress"]).root == "./compress"
+
+
 @pytest.mark.parametrize("typed", MISTYPED)
 def test_what_means_nothing_is_told_with_what_would(typed: str) -> None:
     with pytest.raises(UsageError) as refused:
@@ -207,7 +213,7 @@ class TestHelp:
     def test_a_short_one_has_three_examples_and_the_dozen(self, capfd: Output) -> None:
         code, out, err = run(capfd, "--help")
         assert (code, err) == (EXIT_OK, "")
-        assert len(re.findall(r"^  evloop .*(?:\n {20,}.*)?$", out, re.M)) == 1 + 3
+        assert len(re.findall(r"^  evloop .*(?:\n {20,}.*)?$", out, re.M)) == 2 + 3  # two commands
         shown = re.findall(r"^  (?:-\S+, )*--([a-z-]+)", out, re.M)
         assert shown == [*(name.replace("_", "-") for name in FIRST), "version", "help"]
         assert "evloop serve --help explains all" in out

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "evloop.files": ("evloop.files", "evloop.settings.choices"),
     "evloop.net": ("evloop.net", "evloop.observe.ratelimit"),
     "evloop.observe": ("evloop.observe", "evloop.net.lag", "evloop.settings.choices"),
+    "evloop.compress": ("evloop.compress", "evloop.files", "evloop.settings"),
     "evloop.site": ("evloop.site", "evloop.http", "evloop.files", "evloop"),
 }
 
@@ -40,6 +41,10 @@ MAY_NOT_IMPORT: dict[str, frozenset[str]] = {
 
 # Modules that cost megabytes or milliseconds, and that serving files does not need.
 TOO_HEAVY = (
+    "evloop.compress",
+    "brotli",
+    "backports",
+    "compression",
     "psutil",
     "rich",
     "asyncio",
@@ -104,6 +109,8 @@ def is_wrong(module: str, imported: str) -> bool:
         return any(imported.partition(".")[0] in MAY_NOT_IMPORT.get(room, ()) for room in rooms)
     if is_in(imported, "evloop.cli"):
         return module != "evloop.__main__" and not is_in(module, "evloop.cli")
+    if is_in(imported, "evloop.compress"):
+        return not is_in(module, "evloop.compress")  # the command line finds it by its name
     if not rooms:
         return False
     # The package itself holds the version; whatever else it gives comes from the server.
@@ -154,6 +161,9 @@ BREACHES = [
     ("site.site", "from evloop.net.reactor import Reactor", "evloop.net.reactor"),
     ("settings.units", "from evloop.process.server import Server", "evloop.process.server"),
     ("process.server", "from evloop.cli import main", "evloop.cli"),
+    ("process.server", "from evloop.compress import tree", "evloop.compress.tree"),
+    ("files.mime", "import evloop.compress.coders", "evloop.compress.coders"),
+    ("compress.tree", "from evloop.process.server import Server", "evloop.process.server"),
     ("process.server", "from evloop import cli", "evloop.cli"),
     ("pytest_plugin", "from evloop.cli.command import run", "evloop.cli.command"),
 ]

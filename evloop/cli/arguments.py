@@ -13,7 +13,9 @@ from evloop.settings.config import OPTIONS, option_name
 from evloop.settings.printable import shown
 
 COMMAND = "serve"
-"""The only command, and what is done without one. A directory of this name is `./serve`."""
+"""What is done without a command. A directory of this name is `./serve`."""
+COMPRESS = "compress"
+"""The other command, as the first word; it reads its own arguments (compress/command.py)."""
 
 SHORT_NAMES = {"-b": "host", "-p": "port", "-v": "verbose"}
 LONG_NAMES = {option_name(name): name for name in OPTIONS} | {"--bind": "host"}

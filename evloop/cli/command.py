@@ -1,5 +1,6 @@
 """The command: from what was typed to the exit code."""
 
+import importlib
 import logging
 import os
 import resource
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from evloop import __version__
 from evloop.cli import EXIT_ENVIRONMENT, EXIT_OK, EXIT_USAGE
-from evloop.cli.arguments import COMMAND, Arguments, Question, UsageError, read_arguments
+from evloop.cli.arguments import COMMAND, COMPRESS, Arguments, Question, UsageError, read_arguments
 from evloop.cli.greeting import farewell, greeting
 from evloop.cli.streams import open_missing, with_log
 from evloop.cli.suggestions import did_you_mean
@@ -32,6 +33,8 @@ _log = logging.getLogger("evloop")
 def run(arguments: Sequence[str]) -> int:
     """Do what *arguments* say, and return the exit code."""
     open_missing()
+    if arguments and arguments[0] == COMPRESS:
+        return _compress(arguments[1:])
     messages.install()
     try:
         given = read_arguments(arguments)
@@ -46,6 +49,12 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(str(error), EXIT_USAGE)
     except ServerError as error:
         return _complain(str(error), EXIT_ENVIRONMENT)
+
+
+def _compress(arguments: Sequence[str]) -> int:
+    """Leave it to a module that is loaded by its name, so that no server imports it."""
+    code: int = importlib.import_module("evloop.compress.command").main(arguments)
+    return code
 
 
 def _complain(reason: str, code: int) -> int:

@@ -20,6 +20,7 @@ evloop {__version__}: a static file server whose memory stays constant
 
   evloop [serve] [ROOT] [options]    serves the files beneath ROOT, or beneath
                                      the current directory
+  evloop compress [ROOT] [options]   writes compressed files for it to send
 """
 _EXAMPLES = """
 Examples:
@@ -35,7 +36,8 @@ _QUESTIONS = """\
 _NOTES = """\
 Each option is also read from the environment: --port from EVLOOP_PORT.
 Sizes read as 32768, 32K, 32KiB or 1MiB (MiB = 1024^2; MB is refused), times as
-500ms, 10s or 2m. A directory that is called serve is ./serve.
+500ms, 10s or 2m. A directory that is called serve is ./serve,
+and compress ./compress.
 
 Signals: SIGINT (Ctrl-C) and SIGTERM let downloads finish, a second one ends at
 once; SIGUSR1 and SIGHUP reopen the access log.

@@ -62,6 +62,13 @@ class Found(NamedTuple):
     fd: int = -1
     private: Preloaded | None = None
 
+    def close(self) -> None:
+        """Let go of what comes with it, unused."""
+        if self.fd >= 0:
+            close_descriptor(self.fd)
+        if self.private is not None:
+            self.private.release()
+
 
 class Cache:
     """The files beneath a root. Owns what is preloaded; *on_evict* is called when some goes.
@@ -92,6 +99,11 @@ class Cache:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def store(self) -> Store:
+        """What is in memory, for those who keep there what they make of it."""
+        return self._store
 
     @property
     def is_loading(self) -> bool:

@@ -75,5 +75,6 @@ class Store:
     def _drop(self, path: bytes) -> None:
         entry = self.entries.pop(path)
         self._order.pop(path, None)
+        entry.coded = None
         if entry.content is not None:
             entry.content.give_up()

@@ -11,7 +11,9 @@ import sys
 from typing import NamedTuple
 
 from evloop.files.cache import DIGESTS_SIZE
+from evloop.files.compression import COMPRESSION_SIZE
 from evloop.files.listing import SORT_SIZE
+from evloop.files.variants import VARIANTS_SIZE
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
 from evloop.net.pool import ADDRESSES_SIZE
 from evloop.observe.logwriter import LOG_SIZE
@@ -68,6 +70,8 @@ class MemoryPlan(NamedTuple):
     heavy_connections: int
     """So many of them may hold more than LIGHT_SIZE at once: a part of a request head, requests
     that wait for their turn, or a body of several parts."""
+    compression: int
+    """The state of the compressor, where there is one."""
     heavy_size: int
     """What one of these may hold at the worst."""
 
@@ -78,6 +82,8 @@ class MemoryPlan(NamedTuple):
             Term("head cache", HEAD_CACHE_SIZE),
             Term("routes", ROUTES_SIZE),
             Term("digests", DIGESTS_SIZE),
+            Term("variants", VARIANTS_SIZE),
+            Term("compression", self.compression),
             Term("addresses", ADDRESSES_SIZE),
             Term("log", LOG_SIZE),
             Term("messages", MESSAGES_SIZE),
@@ -129,6 +135,7 @@ def plan_memory(
         memory_budget=config.memory_budget,
         connections=most,
         heavy_connections=most,
+        compression=COMPRESSION_SIZE if config.compress else 0,
         heavy_size=CONNECTION_SIZE + config.max_head_size,
     )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.

@@ -14,10 +14,12 @@ from socket import SocketType
 
 from evloop.files.bodies import FileBody
 from evloop.files.cache import Cache, CacheSettings
+from evloop.files.compression import Compressor
 from evloop.files.content import Budget
 from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
+from evloop.files.variants import Variants
 from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
@@ -42,9 +44,11 @@ from evloop.process.privileges import assume, find_identity, is_root
 from evloop.settings.choices import Listing, Transfer
 from evloop.settings.config import Config
 from evloop.settings.development import as_served
+from evloop.settings.printable import printable
 from evloop.site.clock import Clock
 from evloop.site.directories import Directories
 from evloop.site.listing import Listings
+from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 
@@ -89,6 +93,8 @@ class Worker:
             opened.callback(self.waker.close)
             self._build_site(config, plan)
             opened.callback(self._cache.close)
+            if self._negotiator is not None:
+                opened.callback(self._negotiator.close)
             self._pool = ConnectionPool(self.reactor, _pool_limits(config, plan))
             self._pool.on_room = self._resume_listeners
             opened.callback(self._abort_connections)
@@ -123,13 +129,15 @@ class Worker:
             config.hidden,
             config.transfer is Transfer.SENDFILE,
         )
+        self._negotiator = self._new_negotiator(config)
         self._site = Site(
             self._cache,
             self._reader,
             Clock(),
             site_settings,
             self._prepared,
-            self._directories(config),
+            directories=self._directories(config),
+            negotiator=self._negotiator,
         )
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
@@ -150,6 +158,15 @@ class Worker:
 
             archives = Archives(self._root, self._reader, budget, hidden=hidden)
         return Directories(listings, archives)
+
+    def _new_negotiator(self, config: Config) -> Negotiator | None:
+        cache = self._cache
+        variants = compressor = None
+        if config.precompressed:
+            variants = Variants(self._root, self._reader, cache, _name_unused)
+        if config.compress:
+            compressor = Compressor(cache.store, cache.budget, self.reactor.call_at)
+        return Negotiator(variants, compressor) if variants or compressor else None
 
     def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
         return Http1Protocol(self._context, peer, now)
@@ -311,6 +328,11 @@ def _open_files(config: Config, opened: ExitStack) -> tuple[Root, LogWriter | No
     if sink is not None:
         opened.callback(sink.close)
     return root, sink
+
+
+def _name_unused(path: bytes, fault: str) -> None:
+    """Say once which precompressed file is not sent, and why."""
+    _log.warning("%s %s and is not sent", printable(os.fsdecode(path)), fault)
 
 
 def _limits(config: Config) -> Limits:

@@ -143,6 +143,18 @@ class Config:
             "whether names with a leading dot are served; /.well-known/ always is"
         ),
     )
+    precompressed: bool = field(
+        default=True,
+        metadata=switch_option(
+            "whether NAME.zst, NAME.br and NAME.gz beside NAME are sent to clients that accept them"
+        ),
+    )
+    compress: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether preloaded text of 1 KiB and more that has no such file is compressed in memory"
+        ),
+    )
     idle_timeout: float = field(
         default=60.0,
         metadata=duration_option(0.01, "a connection may wait this long for a request"),

@@ -27,6 +27,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "archives",
         "hidden",
         "symlinks",
+        "precompressed",
+        "compress",
         "revalidate",
         "transfer",
     ),

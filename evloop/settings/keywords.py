@@ -37,6 +37,8 @@ class Settings(TypedDict, total=False):
     cache_control: str
     symlinks: Symlinks | str
     hidden: Switch
+    precompressed: Switch
+    compress: Switch
     idle_timeout: Duration
     head_timeout: Duration
     send_timeout: Duration

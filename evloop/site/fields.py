@@ -9,6 +9,7 @@ from evloop.site.clock import Clock
 ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
 NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
 RETRY_AFTER = (b"Retry-After", b"1")
+_VARY = (b"Vary", b"Accept-Encoding")
 _SERVER = (b"Server", b"evloop/" + __version__.encode())
 
 
@@ -25,11 +26,14 @@ class ResponseFields:
 
     def caching(self, entry: Entry) -> list[Field]:
         """What a 304 needs (RFC 9110 section 15.4.5), and every 200 and 206 too."""
-        return [
+        fields = [
             *self.general(),
             (b"ETag", entry.etag),
             (b"Cache-Control", self._cache_control),
         ]
+        if entry.varies:
+            fields.append(_VARY)
+        return fields
 
     def representation(self, entry: Entry) -> list[Field]:
         """What every 200 and 206 has, but for the length and the range."""
@@ -39,6 +43,8 @@ class ResponseFields:
             (b"Accept-Ranges", b"bytes"),
             NOSNIFF,
         ]
+        if entry.coding:
+            fields.append((b"Content-Encoding", entry.coding))
         last_modified = self.last_modified(entry)
         if last_modified is not None:
             fields.append((b"Last-Modified", format_date(last_modified)))

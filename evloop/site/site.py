@@ -4,6 +4,7 @@ A request goes through the stages in the order in which they may fail (RFC 9110 
 
     locate      which file the target may mean            405, 400, 404
     find        that file                                 404, 403, 308, 500, 503
+    negotiate   in which content coding                   503
     judge       preconditions, then the range             304, 412, 416
     render      the fields and the body                   200, 206
 """
@@ -27,6 +28,7 @@ from evloop.http.target import Target, directory_location, parse_target
 from evloop.site.clock import Clock
 from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.fields import ALLOW, ResponseFields
+from evloop.site.negotiator import Negotiator
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
 from evloop.site.refusals import Refusals, refusal
@@ -57,7 +59,9 @@ class Site:
         clock: Clock,
         settings: SiteSettings,
         prepared: PreparedResponses,
+        *,
         directories: Directories = NO_DIRECTORIES,
+        negotiator: Negotiator | None = None,
     ) -> None:
         self._cache = cache
         self._reader = reader
@@ -65,6 +69,7 @@ class Site:
         self._settings = settings
         self._prepared = prepared
         self._directories = directories
+        self._negotiator = negotiator
         self._file_body = SendfileBody if settings.sendfile else FileBody
         self._route = router(settings.index_names, hidden=settings.hidden)
         self._fields = ResponseFields(clock, settings.cache_control)
@@ -84,6 +89,8 @@ class Site:
                 self._cache.look_at_root(now)
                 return self._directories.archive(request, route.target, self._fields.general())
             found = self._find(route.paths, now)
+            if self._negotiator is not None and isinstance(found, Found):
+                found = self._negotiator.select(found, request, now)
             if not isinstance(found, Found):
                 return found
             return self._respond_with(found, request, now)

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -39,6 +40,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(root / "small.txt", b"s" * SMALL)
     write(root / "medium.bin", bytes(MEDIUM))
     write(root / "large.bin", bytes(LARGE))
+    write(root / "coded.txt", b"c" * SMALL)
+    write(root / "coded.txt.br", b"br" * 100)
     write(root / "in-memory.bin", bytes(PRELOADED))
     return root
 
@@ -206,6 +209,14 @@ def revalidations(command: Command, client: Client) -> None:
         assert client.get("/small.txt", "If-None-Match: *").status == 304
 
 
+def negotiations(command: Command, client: Client) -> None:
+    """No head comes twice, so none is recalled."""
+    for number in range(REQUESTS):
+        fields = f"X: {time.monotonic_ns()}\nAccept-Encoding: gzip, deflate, br, zstd"
+        coded, plain = (client.get(f"/{name}.txt", fields) for name in ("coded", "small"))
+        assert (coded.body, plain.body) == (b"br" * 100, b"s" * SMALL), number
+
+
 # The server closes first here, so it lingers until the client has closed too.
 _CONNECTING = ("getsockname", "ioctl", "sendto", "shutdown", "close")
 
@@ -213,6 +224,7 @@ _CONNECTING = ("getsockname", "ioctl", "sendto", "shutdown", "close")
 EXPECTED: dict[str, tuple[Callable[[Command, Client], None], dict[str, int]]] = {
     "keep-alive": (keep_alive, {"recvfrom": 1, "sendto": 1, WAIT: 1}),
     "revalidation": (revalidations, {"recvfrom": 1, "sendto": 1, WAIT: 1}),
+    "negotiation": (negotiations, {"recvfrom": 2, "sendto": 2, WAIT: 2}),
     # The second accept finds nobody, the second wait is for the request, and what is read last
     # is the end.
     "connection": (

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 import evloop.process.cgroup
 import evloop.process.memory
 from evloop.files.cache import DIGESTS_SIZE
+from evloop.files.compression import COMPRESSION_SIZE
 from evloop.files.reader import Reader
+from evloop.files.variants import VARIANTS_SIZE
 from evloop.http.response import Response
 from evloop.http1.head import parse_head
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
@@ -54,6 +56,8 @@ class TestTerms:
             "head cache": HEAD_CACHE_SIZE,
             "routes": ROUTES_SIZE,
             "digests": DIGESTS_SIZE,
+            "variants": VARIANTS_SIZE,
+            "compression": 0,
             "addresses": ADDRESSES_SIZE,
             "log": LOG_SIZE,
             "messages": MESSAGES_SIZE,
@@ -72,6 +76,7 @@ class TestTerms:
             ({"memory_budget": 65 * MIB}, "preloaded files", MIB),
             ({"max_head_size": MIB}, "connections", 100 * (MIB - 16 * KIB)),
             ({"max_head_size": MIB}, "receive buffer", MIB - 16 * KIB),
+            ({"compress": True}, "compression", COMPRESSION_SIZE),
             ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
             ({"listing": "off"}, "directories", -(2 * MIB + 32 * 24 * KIB)),
             ({"archives": True}, "directories", 16 * 256 * KIB),

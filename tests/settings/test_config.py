@@ -365,6 +365,8 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "cache_control": "public, max-age=3600",
         "symlinks": "inside",
         "hidden": "off",
+        "precompressed": "on",
+        "compress": "off",
         "idle_timeout": "1m",
         "head_timeout": "10s",
         "send_timeout": "30s",

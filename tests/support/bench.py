@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evloop.files.cache import Cache, CacheSettings, Found
+from evloop.files.compression import Compressor
 from evloop.files.content import Budget
 from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
+from evloop.files.variants import Variants
 from evloop.http.dates import format_date
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
@@ -22,6 +24,7 @@ from evloop.site.archives import Archives
 from evloop.site.clock import Clock
 from evloop.site.directories import Directories
 from evloop.site.listing import Listings
+from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 from tests.support.client import parse_head as parse_response_head
@@ -73,6 +76,7 @@ class Bench:
         openat2: bool = True,
         lists: bool = False,
         archives: bool = False,
+        compress: bool = False,
     ) -> None:
         self.root = Root(str(path), symlinks, openat2=openat2)
         self.reader = Reader(4 * 1024)
@@ -90,19 +94,34 @@ class Bench:
         hidden, self.sorting = site_settings.hidden, Budget(SORT_SIZE)
         self.listings = Listings(self.root, self.sorting, hidden=hidden, has_archives=archives)
         self.archives = Archives(self.root, self.reader, self.sorting, hidden=hidden)
+        self.complaints: list[tuple[bytes, str]] = []
+        self.variants = Variants(self.root, self.reader, self.cache, self._complain)
+        compressor = (
+            Compressor(self.cache.store, self.cache.budget, self.scheduler.call_at)
+            if compress
+            else None
+        )
+        self.negotiator = Negotiator(self.variants, compressor)
         self.site = Site(
             self.cache,
             self.reader,
             self.clock,
             site_settings,
             self.prepared,
-            Directories(self.listings if lists else None, self.archives if archives else None),
+            directories=Directories(
+                self.listings if lists else None, self.archives if archives else None
+            ),
+            negotiator=self.negotiator,
         )
+
+    def _complain(self, path: bytes, fault: str) -> None:
+        self.complaints.append((path, fault))
 
     def __enter__(self) -> "Bench":
         return self
 
     def __exit__(self, *ignored: object) -> None:
+        self.negotiator.close()
         self.cache.close()
         self.root.close()
         assert self.cache.budget.used == 0, "somebody still holds preloaded bytes"

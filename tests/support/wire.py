@@ -264,7 +264,9 @@ class Wire:
         clock = stopped_clock(WALL)
         listings = Listings(self.root, Budget(SORT_SIZE), hidden=False) if lists else None
         directories = Directories(listings)
-        self.site = Site(self.cache, self.reader, clock, site_settings, self.prepared, directories)
+        self.site = Site(
+            self.cache, self.reader, clock, site_settings, self.prepared, directories=directories
+        )
         self.observer = Metrics(log)
         self.context = Context(self.site, self.observer, self.head_cache, limits or Limits())
         self.pool = ConnectionPool(
