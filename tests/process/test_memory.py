@@ -98,7 +98,7 @@ def _fill_head_cache(keep: list[object], tmp_path: Path) -> None:
             number,
             number,
         )
-        response = Response(200, [(b"X", b"%0200d" % number)], fresh_until=2.0)
+        response = Response(200, [(b"X", b"%0900d" % number)], fresh_until=2.0)
         memo.remember(head, write_response(response, parse_head(head)), 1.0)
 
 
