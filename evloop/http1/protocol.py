@@ -75,6 +75,14 @@ class Http1Protocol:
         return self._body
 
     @property
+    def bodies(self) -> tuple[Body, ...]:
+        return () if self._body is None else (self._body,)
+
+    @property
+    def streams(self) -> int:
+        return 0
+
+    @property
     def room(self) -> int:
         return self._context.limits.max_head_size + 1 - len(self._received)
 

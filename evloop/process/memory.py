@@ -74,6 +74,9 @@ class MemoryPlan(NamedTuple):
     """The state of the compressor, where there is one."""
     heavy_size: int
     """What one of these may hold at the worst."""
+    streams: int = 0
+    """Streams of HTTP/2 that may be open beside the first ones of their connections, all together;
+    0 where it is not spoken."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -137,6 +140,7 @@ def plan_memory(
         heavy_connections=most,
         compression=COMPRESSION_SIZE if config.compress else 0,
         heavy_size=CONNECTION_SIZE + config.max_head_size,
+        streams=max(100, most) if config.h2c else 0,
     )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.
     limit = config.memory_limit or (cgroup_limit // 2 if cgroup_limit else 0)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from socket import SocketType
+from typing import TYPE_CHECKING
 
 from evloop.files.bodies import FileBody
 from evloop.files.cache import Cache, CacheSettings
@@ -20,13 +21,15 @@ from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.variants import Variants
+from evloop.http.response import Response
+from evloop.http.serving import Serving
 from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
-from evloop.net.listener import Listener
+from evloop.net.listener import Listener, ProtocolFactory
 from evloop.net.pool import ConnectionPool, PoolLimits
-from evloop.net.protocol import Closing, Retention
+from evloop.net.protocol import Closing, Protocol, Retention
 from evloop.net.reactor import Reactor, Waker
 from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
@@ -51,6 +54,9 @@ from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
+
+if TYPE_CHECKING:
+    from evloop.process.http2 import Http2
 
 MAX_MEMORY_ERRORS = 50
 """Turns in a row that may end for want of memory before the worker gives up. With the pause
@@ -100,7 +106,7 @@ class Worker:
             opened.callback(self._abort_connections)
             self._listeners: list[Listener] = []
             for sock in sockets:
-                listener = Listener(sock, self._new_protocol, self._pool, config.send_queue)
+                listener = Listener(sock, self._factory, self._pool, config.send_queue)
                 opened.callback(listener.close)
                 self._listeners.append(listener)
             self._opened = opened.pop_all()
@@ -109,7 +115,8 @@ class Worker:
         """Put together what answers requests."""
         self._reader = Reader(config.chunk_size)
         self._head_cache = HeadCache()
-        self._prepared = PreparedResponses(self._head_cache.forget)
+        self._http2: Http2 | None = None
+        self._prepared = PreparedResponses(self._forget_written)
         cache_settings = CacheSettings(
             config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
         )
@@ -142,6 +149,17 @@ class Worker:
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
         self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))
+        self._factory: ProtocolFactory = self._new_http1
+        if plan.streams:
+            self._speak_http2(config, plan.streams)
+
+    def _speak_http2(self, config: Config, streams: int) -> None:
+        # With its tables, which cost memory.
+        from evloop.process.http2 import Http2 as Spoken
+
+        self._http2 = Spoken(self._site, self._metrics, self._context.limits, streams)
+        if config.h2c:
+            self._factory = self._http2.with_prior_knowledge(self._new_http1)
 
     def _directories(self, config: Config) -> Directories:
         """Return what answers for directories without an index, or that are asked for whole."""
@@ -168,12 +186,19 @@ class Worker:
             compressor = Compressor(cache.store, cache.budget, self.reactor.call_at)
         return Negotiator(variants, compressor) if variants or compressor else None
 
-    def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
+    def _new_http1(self, peer: str, now: float) -> Protocol:
         return Http1Protocol(self._context, peer, now)
+
+    def _forget_written(self, response: Response) -> None:
+        self._head_cache.forget(response)
+        if self._http2 is not None:
+            self._http2.memo.forget(response)
 
     def _forget_responses(self) -> None:
         """Release what responses hold: a file they were made of has gone."""
         self._head_cache.clear()
+        if self._http2 is not None:
+            self._http2.memo.clear()
         self._prepared.clear()
 
     # The loop
@@ -207,6 +232,8 @@ class Worker:
     def drain(self, now: float) -> int:
         """Stop accepting and let each answer be the last; return how many are under way."""
         self._context.drain()
+        if self._http2 is not None:
+            self._http2.context.drain()
         for listener in self._listeners:
             listener.drain(now)
         for connection in self.connections():
@@ -239,9 +266,9 @@ class Worker:
         """
         descriptors = self._shared_descriptors()
         for connection in self.connections():
-            protocol = connection.protocol
-            if isinstance(protocol, Http1Protocol) and protocol.body is not None:
-                protocol.body.close()
+            if isinstance(connection.protocol, Serving):
+                for body in connection.protocol.bodies:
+                    body.close()
         self.reactor.close()
         # Their objects still own the numbers, so these have to stay taken until they go.
         null = os.open(os.devnull, os.O_RDWR)
@@ -284,8 +311,8 @@ class Worker:
     def snapshot(self) -> Snapshot:
         """Return the figures of this moment. May be called from any thread."""
         all_protocols = [connection.protocol for connection in self.connections()]
-        protocols = [each for each in all_protocols if isinstance(each, Http1Protocol)]
-        bodies = [body for protocol in protocols if (body := protocol.body) is not None]
+        protocols = [each for each in all_protocols if isinstance(each, Serving)]
+        bodies = [body for protocol in protocols for body in protocol.bodies]
         sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
         metrics, reader = self._metrics, self._reader
         connections = Counter(protocol.state.value for protocol in all_protocols)
@@ -302,6 +329,7 @@ class Worker:
             responses=metrics.responses,
             bytes_sent=metrics.bytes_sent,
             ends={end.value: count for end, count in metrics.ends.items()},
+            streams=sum(protocol.streams for protocol in protocols),
             refusals=metrics.refusals,
             refused_connections=self._pool.refused,
             refills=reader.refills,

@@ -53,6 +53,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "min_rate",
         "min_rate_grace",
     ),
+    "HTTP/2": ("http2", "h2c"),
     "Logging": ("access_log", "log_format", "verbose"),
     "Process": ("user", "group", "shutdown_timeout"),
 }
