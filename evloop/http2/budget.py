@@ -19,6 +19,9 @@ FRAME_COST: Final = 1.0
 DATA that nobody reads, a piece of a header block."""
 SETTINGS_PER_UNIT: Final = 8
 """Parameters of a SETTINGS frame for one unit: clients send four to six."""
+DISCARDED_PER_UNIT: Final = 1024
+"""Bytes of a request's body that come when the stream is over, for one unit: a client has a window
+of 64 KiB under way when it learns of it."""
 ANSWER_GAIN: Final = 4.0
 """For a response: a client may widen two windows for it, twice."""
 BYTES_PER_UNIT: Final = 1024

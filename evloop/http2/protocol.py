@@ -48,7 +48,7 @@ class Http2Protocol:
     def __init__(self, context: Context, peer: str, now: float) -> None:
         self._context = context
         self._session = Session(context, peer, now)
-        self._receiver = Receiver(self._session)
+        self._receiver = Receiver(self._session, now)
         self._sender = Sender(self._session)
         self.peer = peer
         self.state = _PREFACE
@@ -62,9 +62,7 @@ class Http2Protocol:
         state = self.state
         if state is _IDLE:
             return self.since + self._context.limits.idle_timeout
-        if state is _PREFACE:
-            return self.since + self._context.limits.head_timeout
-        if state is _PARTIAL:
+        if state is _PREFACE or state is _PARTIAL:
             return self._receiver.pending_since + self._context.limits.head_timeout
         return self._session.rests_until if state.is_brief else self._check_at
 

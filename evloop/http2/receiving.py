@@ -62,7 +62,8 @@ _KNOWN: Final = frozenset(
 
 class Receiver:
     """Acts on what was received. `pending_since` is when a part of a frame or of a header block
-    came first of which the rest is missing; inf: nothing is missing.
+    came first of which the rest is missing, at the start that of the connection: the client's
+    settings are missing. inf: nothing is missing.
     """
 
     __slots__ = (
@@ -76,7 +77,7 @@ class Receiver:
         "pending_since",
     )
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, now: float) -> None:
         self._session = session
         self._requests = Requests(session)
         self._preface: bytes | None = PREFACE  # what is missing of it; b"" until SETTINGS; None
@@ -84,7 +85,7 @@ class Receiver:
         self._block = b""  # of a header block without its end
         self._block_id = 0  # its stream; 0: none
         self._block_flags = 0
-        self.pending_since = inf
+        self.pending_since = now
 
     @property
     def buffered(self) -> int:
@@ -146,6 +147,8 @@ class Receiver:
         self.pending_since = inf
 
     def _note_pending(self, has_acted: bool, now: float) -> None:
+        if self._preface is not None:
+            return
         if not self._received and not self._block_id:
             self.pending_since = inf
         elif self.pending_since == inf or (has_acted and not self._block_id):

@@ -81,6 +81,7 @@ _ANYWHERE: Final = {
     State.CLOSED: "end of file, reset, shutdown",
 }
 _AFTER_STREAMS: Final = {
+    State.PREFACE: "the server's settings are sent, and the client's are missing",
     State.IDLE: "all sent",
     State.PARTIAL: "all sent, part of a frame is here",
     State.WAITING: "no window has room, or no file is in memory",

@@ -1,10 +1,11 @@
 """Frames of one stream, but for header blocks (RFC 9113 section 6)."""
 
 from evloop.http2 import frames
-from evloop.http2.budget import FRAME_COST, RESET_COST
+from evloop.http2.budget import DISCARDED_PER_UNIT, FRAME_COST, RESET_COST
 from evloop.http2.flow import WindowError
 from evloop.http2.frames import (
     END_STREAM,
+    INITIAL_WINDOW,
     PRIORITY_SIZE,
     ConnectionFaultError,
     ErrorCode,
@@ -35,20 +36,28 @@ def take_data(session: Session, flags: int, stream_id: int, payload: bytes, now:
     stream = known_stream(session, stream_id)
     _count_data(session, len(payload))
     data = without_padding(flags, payload)
-    if not data or stream is None:
-        session.spend(FRAME_COST, now, "DATA that leads to nothing")
     if stream is None:
+        session.spend(FRAME_COST + len(payload) / DISCARDED_PER_UNIT, now, "DATA behind the end")
         if not session.is_reset(stream_id):
             raise StreamFaultError(stream_id, _CLOSED, "DATA on a stream that is over")
         return
+    if not data:
+        session.spend(FRAME_COST, now, "DATA of nothing")
     if stream.state is not _OPEN:
         raise StreamFaultError(stream_id, _CLOSED, "DATA behind END_STREAM")
-    stream.received += len(data)
-    is_last = bool(flags & END_STREAM)
-    if 0 <= stream.promised < stream.received or (
-        is_last and stream.promised not in {-1, stream.received}
-    ):
-        raise StreamFaultError(stream_id, _PROTOCOL, "more or less than Content-Length")
+    _add_data(stream, len(payload), len(data), is_last=bool(flags & END_STREAM))
+
+
+def _add_data(stream: Stream, size: int, of_body: int, *, is_last: bool) -> None:
+    """Count a frame of *size* bytes, padding included, *of_body* of them of the request's body."""
+    stream.taken += size
+    if stream.taken > INITIAL_WINDOW:
+        raise StreamFaultError(stream.id, _FLOW, "more DATA than the stream's window")
+    stream.received += of_body
+    if stream.promised >= 0:
+        is_wrong = stream.received > stream.promised
+        if is_wrong or (is_last and stream.received != stream.promised):
+            raise StreamFaultError(stream.id, _PROTOCOL, "more or less than Content-Length")
     if is_last:
         stream.apply(Event.END_RECEIVED)
 

@@ -134,7 +134,8 @@ class Stream:
     `window` is how many bytes of DATA the client takes on it; `since` when it began to wait for
     room; `answer` is there until the head was sent, and `body` from then on, or as soon as the
     stream is kept from one turn to another; one of its own from the start. `promised` is what
-    Content-Length has said of the request's body, -1 for nothing, and `received` what came of it.
+    Content-Length has said of the request's body, -1 for nothing, `received` what came of it, and
+    `taken` the bytes of its frames, which count for its window.
     """
 
     __slots__ = (
@@ -149,6 +150,7 @@ class Stream:
         "received",
         "since",
         "state",
+        "taken",
         "wait",
         "window",
     )
@@ -167,6 +169,7 @@ class Stream:
         self.exchange: Exchange | None = None
         self.promised = -1
         self.received = 0
+        self.taken = 0
 
     def apply(self, event: Event) -> None:
         """Go where *event* leads."""
