@@ -26,6 +26,7 @@ def take_settings(session: Session, flags: int, stream_id: int, payload: bytes, 
     if flags & ACK:
         if payload:
             raise ConnectionFaultError(_SIZE, "an ACK has nothing in it")
+        session.spend(FRAME_COST, now, "SETTINGS")
         session.decoder = STATELESS  # it has given up its table
         return
     if len(payload) % frames.SETTING_SIZE:

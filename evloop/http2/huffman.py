@@ -2,7 +2,7 @@
 
 Between two octets a decoder stands at one of the 256 inner nodes of the code's tree. For each of
 them a row says, by the next octet, which node follows and which text comes out. Rows are made
-when they are needed: common texts visit some sixty.
+when they are needed: common texts visit some sixty, of 8 KiB each.
 """
 
 from array import array
@@ -37,9 +37,9 @@ _MAX_PADDING: Final = 7  # bits; more is an error of the encoder (section 5.2)
 MAX_REMEMBERED_SIZE: Final = 96
 """Bytes of a code up to which its text is remembered: a client sends its User-Agent, and what it
 accepts, with each request."""
-_REMEMBERED: Final = 512  # texts, of 256 bytes on average with the object: 256 KiB in all
-HUFFMAN_SIZE: Final = 1024 * 1024
-"""Bytes that rows and remembered texts take, at most: 256 rows of 2.8 KiB, and the texts."""
+_REMEMBERED: Final = 512  # texts, of 512 bytes on average with their codes and the table
+HUFFMAN_SIZE: Final = 2560 * 1024
+"""Bytes that all rows (2 MiB) and remembered texts take, at most."""
 
 
 class HuffmanError(ValueError):

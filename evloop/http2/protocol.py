@@ -274,8 +274,9 @@ class Http2Protocol:
         """End at once, whatever is under way: the peer is gone, or is to be."""
         if self.state in FINAL:
             return
-        cut = bool(self._session.streams) or self._sender.has_output
-        self._session.end_all(end, now, why)
+        session = self._session
+        cut = bool(session.streams) or self._sender.has_output or session.cut is not None
+        session.end_all(end, now, why)
         self._end(_ABORTED if cut else _CLOSED, now)
 
     def _end(self, final: State, now: float) -> None:

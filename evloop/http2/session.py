@@ -313,12 +313,17 @@ class Session:
         del self.streams[stream.id]
         if self.streams:
             self.context.places += 1
+        elif self.cut is None:
+            self.rests_until = inf  # nobody is left who would ask the disk
         if stream.progress is _READY:
             self.schedule.drop(stream)
         stream.enter(_OVER)
-        if self.cut is not None and self.cut.stream is stream:
+        cut = self.cut
+        if cut is not None and cut.stream is stream:
             # The frame has to be whole whatever becomes of the stream.
-            self.cut.stream = stream.body = None
+            cut.stream = None
+            if cut.body is not None:
+                stream.body = None
         stream.release()
         if end not in _ONLY_LOGGED or stream.exchange is not None:
             self.context.observer.ended(self.peer, stream.exchange, end, now, why)

@@ -75,46 +75,56 @@ WITH_STREAMS: Final = frozenset(
 )
 """There are streams, or bytes to be sent."""
 
-_ANYWHERE: Final = {
+_SEND: Final = {
     State.SENDING: "something to send",
     State.FLUSHING: "the last bytes, or too many answers that are not taken",
+}
+_FROM_REST: Final = {
+    **_SEND,
+    State.WAITING: "a request whose file is not in memory",
     State.CLOSED: "end of file, reset, shutdown",
 }
-_AFTER_STREAMS: Final = {
-    State.PREFACE: "the server's settings are sent, and the client's are missing",
-    State.IDLE: "all sent",
-    State.PARTIAL: "all sent, part of a frame is here",
-    State.WAITING: "no window has room, or no file is in memory",
-    State.RESTING: "the next bytes are not at hand",
-    State.SENDING: "something to send",
-    State.FLUSHING: "the last bytes, or too many answers that are not taken",
-    State.DEAF_RESTING: "the next bytes are not at hand, and the client has ended its side",
-    State.LINGERING: "all sent, and it is the end",
-    State.CLOSED: "end of file, and nothing that could still be sent",
+_ALL_SENT: Final = {
+    State.IDLE: "nothing is under way any more",
+    State.PARTIAL: "nothing but a part of a frame",
+    State.LINGERING: "nothing is under way, and it is the end",
     State.ABORTED: "deadline, reset, changed file, shutdown",
 }
+_NOT_AT_HAND: Final = "the next bytes are not at hand"
 TRANSITIONS: Final[dict[State, dict[State, str]]] = {
-    State.PREFACE: {
-        State.IDLE: "the preface and settings, answered",
-        State.PARTIAL: "the preface and a part of a frame, answered",
-        State.WAITING: "a request whose file is not in memory",
-        **_ANYWHERE,
+    State.PREFACE: {**_SEND, State.CLOSED: "end of file, reset, shutdown"},
+    State.IDLE: {**_FROM_REST, State.PARTIAL: "part of a frame"},
+    State.PARTIAL: {**_FROM_REST, State.IDLE: "the rest of a frame that asks for nothing"},
+    State.WAITING: {
+        **_SEND,
+        **_ALL_SENT,
+        State.CLOSED: "end of file: no window will have room",
     },
-    State.IDLE: {
-        State.PARTIAL: "part of a frame",
-        State.WAITING: "a request whose file is not in memory",
-        **_ANYWHERE,
+    State.RESTING: {
+        **_SEND,
+        **_ALL_SENT,
+        State.WAITING: "the client has reset the stream that waits",
+        State.DEAF_RESTING: "end of file",
     },
-    State.PARTIAL: {
-        State.IDLE: "the rest of a frame that asks for nothing",
-        State.WAITING: "a request whose file is not in memory",
-        **_ANYWHERE,
+    State.SENDING: {
+        **_ALL_SENT,
+        State.PREFACE: "the server's settings are sent, and the client's are missing",
+        State.WAITING: "no window has room, or no file is in memory",
+        State.RESTING: _NOT_AT_HAND,
+        State.FLUSHING: "the last bytes, or too many answers that are not taken",
     },
-    State.WAITING: _AFTER_STREAMS,
-    State.RESTING: _AFTER_STREAMS,
-    State.SENDING: _AFTER_STREAMS,
-    State.FLUSHING: _AFTER_STREAMS,
-    State.DEAF_RESTING: _AFTER_STREAMS,
+    State.FLUSHING: {
+        **_ALL_SENT,
+        State.WAITING: "the answers are sent; no window has room",
+        State.RESTING: f"the answers are sent; {_NOT_AT_HAND}",
+        State.SENDING: "so many answers are sent that more frames can be read",
+        State.DEAF_RESTING: f"{_NOT_AT_HAND}, and the client has ended its side",
+        State.CLOSED: "the client has ended its side, and nothing more can be sent",
+    },
+    State.DEAF_RESTING: {
+        State.FLUSHING: "it is time to ask again",
+        State.ABORTED: "reset, shutdown",
+    },
     State.LINGERING: {},
     State.CLOSED: {},
     State.ABORTED: {},
