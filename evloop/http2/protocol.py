@@ -13,11 +13,12 @@ from evloop.http2.sending import Sender
 from evloop.http2.session import Session
 from evloop.http2.states import FINAL, TRANSITIONS, WITH_STREAMS, State
 from evloop.http2.streams import Progress
+from evloop.http2.waiting import Waiting
 from evloop.observe.exchange import EndReason
 
 # Names of the module are quicker to reach than members of an enum.
 _PREFACE, _IDLE, _PARTIAL = State.PREFACE, State.IDLE, State.PARTIAL
-_WAITING, _SENDING, _FLUSHING = State.WAITING, State.SENDING, State.FLUSHING
+_SENDING, _FLUSHING = State.SENDING, State.FLUSHING
 _RESTING, _DEAF_RESTING = State.RESTING, State.DEAF_RESTING
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
 
@@ -40,6 +41,7 @@ class Http2Protocol:
         "_receiver",
         "_sender",
         "_session",
+        "_waiting",
         "peer",
         "since",
         "state",
@@ -48,7 +50,8 @@ class Http2Protocol:
     def __init__(self, context: Context, peer: str, now: float) -> None:
         self._context = context
         self._session = Session(context, peer, now)
-        self._receiver = Receiver(self._session, now)
+        self._waiting = Waiting(self._session)
+        self._receiver = Receiver(self._session, self._waiting, now)
         self._sender = Sender(self._session)
         self.peer = peer
         self.state = _PREFACE
@@ -131,11 +134,11 @@ class Http2Protocol:
         self._move(now)
 
     def on_wake(self, wake: Callable[[float], None]) -> None:
-        self._session.on_wake(wake)
+        self._waiting.on_wake(wake)
 
     def resume(self, now: float) -> None:
         if self.state not in FINAL:
-            self._session.resume(now)
+            self._waiting.resume(now)
             self._move(now)
 
     def lost(self, error: OSError, now: float) -> None:
@@ -200,7 +203,7 @@ class Http2Protocol:
             if stream.progress is Progress.WAITING:
                 assert stream.wait is not None
                 if now >= stream.wait.until:
-                    session.give_up_waiting(stream, now)
+                    self._waiting.give_up(stream, now)
             elif stream.progress is Progress.BLOCKED and now >= stream.since + limits.send_timeout:
                 session.reset(stream, ErrorCode.CANCEL, EndReason.STALLED, now)
         self._check_at = min(now + self._context.least_timeout, *self._dues(now))
@@ -240,7 +243,7 @@ class Http2Protocol:
         else:
             self._check_at = inf
             self._min_rate = None
-            self._session.sleep()
+            self._waiting.sleep()
         if state in FINAL:
             self._end(state, now)
         else:
@@ -260,7 +263,7 @@ class Http2Protocol:
             session.end_all(EndReason.CLIENT_CLOSED, now)
             return _CLOSED
         if session.streams:
-            return _WAITING
+            return State.WAITING
         if not receiver.is_begun:
             return _PREFACE
         return _IDLE if receiver.pending_since == inf else _PARTIAL
@@ -281,6 +284,7 @@ class Http2Protocol:
 
     def _end(self, final: State, now: float) -> None:
         self._session.drop()
+        self._waiting.sleep()
         self._receiver.clear()
         self._min_rate = None
         self._enter(final, now)

@@ -32,6 +32,7 @@ from evloop.http2.frames import (
 from evloop.http2.requests import Requests
 from evloop.http2.session import Session
 from evloop.http2.stream_frames import check_dependency, take_data, take_priority, take_rst_stream
+from evloop.http2.waiting import Waiting
 
 CONTROL_ROOM: Final = 1024
 """Bytes of answers to frames, beyond which no more frames are acted on until they are sent."""
@@ -77,9 +78,9 @@ class Receiver:
         "pending_since",
     )
 
-    def __init__(self, session: Session, now: float) -> None:
+    def __init__(self, session: Session, waiting: Waiting, now: float) -> None:
         self._session = session
-        self._requests = Requests(session)
+        self._requests = Requests(session, waiting)
         self._preface: bytes | None = PREFACE  # what is missing of it; b"" until SETTINGS; None
         self._received = b""  # a frame that is not whole, or frames that have to wait
         self._block = b""  # of a header block without its end

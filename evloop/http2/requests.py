@@ -12,6 +12,7 @@ from evloop.http2.hpack import STATELESS, CompressionError, ListTooLargeError
 from evloop.http2.memo import Known
 from evloop.http2.session import Session
 from evloop.http2.streams import PLAIN, Event, Stream, StreamState
+from evloop.http2.waiting import Waiting
 from evloop.http2.writer import Answer
 
 _PROTOCOL, _CLOSED = ErrorCode.PROTOCOL_ERROR, ErrorCode.STREAM_CLOSED
@@ -20,12 +21,13 @@ _UNREAD: Final = b" HTTP/2.0\r\n\r\n"
 
 
 class Requests:
-    """Opens the streams of *session*."""
+    """Opens the streams of *session*; those without an answer yet go to *waiting*."""
 
-    __slots__ = ("_session",)
+    __slots__ = ("_session", "_waiting")
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, waiting: Waiting) -> None:
         self._session = session
+        self._waiting = waiting
 
     def take(self, stream_id: int, end_stream: int, block: bytes, now: float) -> None:
         """Act on a header block; *end_stream*: whether the client's side is over then."""
@@ -80,7 +82,7 @@ class Requests:
             return found
         assert planned.request is not None
         until = now + session.context.limits.file_timeout
-        session.wait_for(stream, found, planned.request, head.text, until)
+        self._waiting.add(stream, found, planned.request, head.text, until)
         return None
 
     def _turn_away(self, stream_id: int, block: bytes, now: float) -> None:

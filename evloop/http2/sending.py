@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from evloop.http.response import Buffer, Window
 from evloop.http2.budget import BYTES_PER_UNIT
 from evloop.http2.frames import DATA, END_STREAM, HEADER_SIZE, MAX_FRAME_SIZE, frame_header
-from evloop.http2.session import Cut, Session
-from evloop.http2.streams import Progress, Stream
+from evloop.http2.session import Session
+from evloop.http2.streams import Cut, Progress, Stream
 from evloop.http2.writer import NOT_WHOLE
 
 BATCH_SIZE: Final = 64 * 1024

@@ -4,15 +4,11 @@ It knows neither how frames are read (receiving.py) nor how they are sent (sendi
 """
 
 import errno
-from collections.abc import Callable
-from functools import partial
 from math import inf
 from typing import Final
 
-from evloop.http.request import Request, RequestError
-from evloop.http.responder import Pending
-from evloop.http.response import Body
-from evloop.http2.answering import answer_request, refuse
+from evloop.http.request import RequestError
+from evloop.http2.answering import refuse
 from evloop.http2.budget import ANSWER_GAIN, RESET_COST, Budget
 from evloop.http2.context import MAX_STREAMS, Context
 from evloop.http2.flow import Windows, widened
@@ -25,37 +21,23 @@ from evloop.http2.frames import (
 )
 from evloop.http2.hpack import Decoder
 from evloop.http2.schedule import Schedule
-from evloop.http2.streams import Event, Priority, Progress, Stream, StreamState, Wait
+from evloop.http2.streams import Cut, Event, Priority, Progress, Stream, StreamState
 from evloop.http2.writer import Answer
 from evloop.observe.exchange import OVER_LIMIT, EndReason, Exchange
 
-_WAITING, _READY, _OVER = Progress.WAITING, Progress.READY, Progress.OVER
+_READY, _OVER = Progress.READY, Progress.OVER
 _RESTING, _BLOCKED = Progress.RESTING, Progress.BLOCKED
 _OPEN, _HALF_CLOSED = StreamState.OPEN, StreamState.HALF_CLOSED
 
 MAX_REMEMBERED_RESETS: Final = 32
 """Streams that the server has reset and whose frames, which were on their way, are ignored."""
 
+MAX_HEAVY_BODIES: Final = 4
+"""Bodies of one connection that keep more than a place in a file: those of several parts, and
+directories. More are answered with 503."""
+
 _ONLY_LOGGED: Final = frozenset({EndReason.COMPLETE, EndReason.REFUSED})
-_RETRY_AFTER: Final = (b"Retry-After", b"1")
-
-
-class Cut:
-    """What is left of a frame of which the socket has taken a part. Nothing may come in between.
-
-    `stream` is None when it has been reset meanwhile; then the body is the frame's own.
-    """
-
-    __slots__ = ("body", "ends", "left", "stream", "text")
-
-    def __init__(
-        self, stream: Stream, text: bytes, body: Body | None, left: int, *, ends: bool
-    ) -> None:
-        self.stream: Stream | None = stream
-        self.text = text
-        self.body = body
-        self.left = left
-        self.ends = ends
+RETRY_AFTER: Final = (b"Retry-After", b"1")
 
 
 class Session:
@@ -67,10 +49,8 @@ class Session:
     """
 
     __slots__ = (
-        "_awake",
         "_fresh",
         "_resets",
-        "_wake",
         "budget",
         "context",
         "control",
@@ -103,9 +83,7 @@ class Session:
         self.cut: Cut | None = None
         self.is_cut_resting = False
         self._fresh: list[Stream] = []  # opened since hold_fresh()
-        self._awake: list[Stream] = []  # their files have come
         self._resets: list[int] = []
-        self._wake: Callable[[float], None] | None = None
 
     # Streams begin
 
@@ -126,72 +104,32 @@ class Session:
 
     def start(self, stream: Stream, answer: Answer, head: bytes, now: float) -> None:
         """Begin to send *answer* to the request with *head*, as HTTP/1.1 would write it."""
+        if answer.has_own_body:
+            body = answer.new_body()
+            if body.is_heavy and self._has_many_heavy():
+                body.close()
+                error = RequestError(503, "too many downloads of this kind", (RETRY_AFTER,))
+                answer = refuse(error, None, self.context, now)
+            else:
+                stream.body = body
         observer = self.context.observer
         observer.responses += 1
         if observer.logs:
             stream.exchange = Exchange(head, answer.status, answer.head_size, now, answer.reason)
         stream.answer = answer
-        if answer.has_own_body:
-            stream.body = answer.new_body()
-        else:
+        if stream.body is None:
             self._fresh.append(stream)
         self._make_ready(stream)
 
-    def wait_for(
-        self, stream: Stream, pending: Pending, request: Request, head: bytes, until: float
-    ) -> None:
-        """Let *stream* wait for its file, *until* at the latest."""
-        stream.wait = Wait(pending, request, head, until)
-        stream.enter(_WAITING)
-        if self._wake is not None:
-            stream.wait.subscribe(partial(self._awaken, stream))
+    def _has_many_heavy(self) -> bool:
+        bodies = [stream.body for stream in self.streams.values() if stream.body is not None]
+        return sum(body.is_heavy for body in bodies) >= MAX_HEAVY_BODIES
 
     def hold_fresh(self) -> None:
         """Keep what was not sent in the turn in which it was asked for."""
         for stream in self._fresh:
             stream.hold()
         self._fresh.clear()
-
-    # Waking
-
-    def on_wake(self, wake: Callable[[float], None]) -> None:
-        """Call *wake* when a file has come that a stream waits for, now or later."""
-        self._wake = wake
-        for stream in self.streams.values():
-            if stream.wait is not None:
-                stream.wait.subscribe(partial(self._awaken, stream))
-
-    def sleep(self) -> None:
-        """Nothing can come that would have to be told of."""
-        self._wake = None
-
-    def _awaken(self, stream: Stream, now: float) -> None:
-        is_first = not self._awake
-        self._awake.append(stream)
-        if is_first and self._wake is not None:
-            self._wake(now)
-
-    def resume(self, now: float) -> None:
-        """Answer the requests whose files have come."""
-        awake, self._awake = self._awake, []
-        for stream in awake:
-            wait = stream.wait
-            if stream.progress is _WAITING and wait is not None:
-                found = answer_request(wait.request, self.context, now)
-                stream.wait = None
-                if isinstance(found, Answer):
-                    self.start(stream, found, wait.head, now)
-                else:  # the file has changed meanwhile, and may do so again and again
-                    self.wait_for(stream, found, wait.request, wait.head, wait.until)
-
-    def give_up_waiting(self, stream: Stream, now: float) -> None:
-        """Answer 503: the file of *stream* did not come."""
-        wait = stream.wait
-        assert wait is not None, "waiting for nothing"
-        wait.cancel()
-        stream.wait = None
-        error = RequestError(503, "the disk took too long", (_RETRY_AFTER,))
-        self.start(stream, refuse(error, wait.request, self.context, now), wait.head, now)
 
     # Progress
 
@@ -339,7 +277,7 @@ class Session:
         """Nothing is sent any more."""
         if self.cut is not None and self.cut.body is not None:
             self.cut.body.close()
-        self.cut = self._wake = None
+        self.cut = None
         self.control = b""
 
     # The connection ends

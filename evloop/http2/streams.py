@@ -193,3 +193,21 @@ class Stream:
         if self.body is not None:
             self.body.close()
         self.body = self.wait = self.answer = None
+
+
+class Cut:
+    """What is left of a frame of which the socket has taken a part. Nothing may come in between.
+
+    `stream` is None when it has been reset meanwhile; then the body is the frame's own.
+    """
+
+    __slots__ = ("body", "ends", "left", "stream", "text")
+
+    def __init__(
+        self, stream: Stream, text: bytes, body: Body | None, left: int, *, ends: bool
+    ) -> None:
+        self.stream: Stream | None = stream
+        self.text = text
+        self.body = body
+        self.left = left
+        self.ends = ends

@@ -15,7 +15,7 @@ from evloop.observe import messages
 from evloop.observe.snapshot import NO_FIGURES, Snapshot
 from evloop.process.cgroup import cgroup_limit
 from evloop.process.environment import ServerError, adopt_all, connection_limit, listen, url_of
-from evloop.process.memory import MemoryPlan, plan_memory, process_size
+from evloop.process.memory import MemoryPlan, plan_memory, process_size, speaks_http2
 from evloop.process.phases import (
     COMMANDS,
     EFFECTS,
@@ -84,7 +84,7 @@ class Server:
         if self.phase is not Phase.NEW:
             raise RuntimeError(WRONG_PHASE[self.phase])
         config = self.config
-        limit = connection_limit(config.max_connections)
+        limit = connection_limit(config.max_connections, has_streams=speaks_http2(config))
         plan = plan_memory(config, process_size(), limit, cgroup_limit())
         sockets = adopt_all(self._given, config) if self._given else listen(config)
         try:

@@ -173,7 +173,7 @@ class Http2Walk:
         session = self.protocol._session
         for stream in session.streams.values():
             if stream.wait is not None:
-                session._awaken(stream, self.now)
+                self.protocol._waiting._awaken(stream, self.now)
         self.protocol.resume(self.now)
         self._check(before)
 
