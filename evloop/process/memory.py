@@ -34,8 +34,8 @@ LIGHT_SIZE = 1024
 a request: 400 to 600, measured (docs/memory.md), and its share of all tables."""
 
 STREAM_SIZE = 1024
-"""Bytes of an open stream of HTTP/2 that sends one file or one range of it: 700 to 900, measured
-(tests/http2/test_memory.py)."""
+"""Bytes of an open stream of HTTP/2 that sends one file or one range of it, and its share of all
+tables: 400, measured by tests/http2/test_serving.py; half as much again with a log."""
 HTTP2_LIGHT_SIZE = 1024 + 2 * STREAM_SIZE
 """What a connection of HTTP/2 may hold beside LIGHT_SIZE: itself, its first stream, and one more,
 of all that there may be together."""
