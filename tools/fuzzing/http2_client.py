@@ -49,6 +49,8 @@ class StrictClient:
         self.pings = 0
         self.has_greeted = False
         """Whether its own first settings were confirmed."""
+        self.is_strict = True
+        """Whether all that it has asked for is known. If not, only the frames are looked at."""
         self._received = b""
         self._decoder = Decoder()
         self._has_begun = False
@@ -107,6 +109,8 @@ class StrictClient:
         is_settings = kind == frames.SETTINGS and not flags & ACK
         expect(self._has_begun or is_settings, "the first frame is not SETTINGS")
         self._has_begun = True
+        if not self.is_strict:
+            return
         if kind == frames.HEADERS:
             self._take_headers(flags, stream_id, payload)
         elif kind == frames.DATA:

@@ -28,6 +28,7 @@ from evloop.http1.writer import Answer, write
 from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
+from fuzzing.http2_targets import run_hpack, run_http2
 from fuzzing.stage import ProtocolViolationError
 from fuzzing.walk import Walk
 
@@ -295,6 +296,8 @@ RUNS: dict[str, Run] = {
     "conditional": run_conditional,
     "cuts": run_cuts,
     "protocol": run_protocol,
+    "http2": run_http2,
+    "hpack": run_hpack,
 }
 
 TARGETS = (*RUNS, "path")
