@@ -9,7 +9,7 @@ RETURNED_SIZE: Final = INITIAL_WINDOW // 2
 
 
 class WindowError(ValueError):
-    """A window of more than MAX_WINDOW bytes, or more DATA than there was room for."""
+    """A window of more than MAX_WINDOW bytes."""
 
 
 def widened(window: int, increment: int) -> int:
@@ -37,11 +37,9 @@ class Windows:
     def receive(self, size: int) -> int:
         """Take *size* bytes of DATA, which nobody reads; return how many to give back now.
 
-        Raises WindowError for more than there was room for.
+        They are never so many that the window is full: they come in frames.
         """
         self._received += size
-        if self._received > INITIAL_WINDOW:
-            raise WindowError("more DATA than the connection's window")
         if self._received < RETURNED_SIZE:
             return 0
         returned, self._received = self._received, 0

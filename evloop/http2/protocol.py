@@ -110,7 +110,8 @@ class Http2Protocol:
         """The socket has taken *count* bytes of what outgoing() showed; 0: it takes no more."""
         if count:
             self.since = now
-        self._sender.sent(count, now)
+        if not self._sender.sent(count, now) or not count:
+            self._session.hold_fresh()
         if self._receiver.has_more and not self._session.control:
             self._receiver.process(now)
         rate = self._min_rate
@@ -125,6 +126,8 @@ class Http2Protocol:
             if self._min_rate is not None:
                 self._min_rate.pause(now - self.since)
             self._session.end_rest()
+            if now >= self._check_at:
+                self._check(now)
         elif state is _IDLE:
             self._session.go_away(ErrorCode.NO_ERROR)
         elif state is _PREFACE or state is _PARTIAL:

@@ -171,28 +171,32 @@ class Sender:
 
     # Payment
 
-    def sent(self, count: int, now: float) -> None:
-        """The socket has taken *count* bytes of what was offered."""
+    def sent(self, count: int, now: float) -> bool:
+        """The socket has taken *count* bytes of what was offered; return whether that was all."""
         session = self._session
         session.context.observer.bytes_sent += count
         if session.cut is not None:
             self._pay_cut(session.cut, count, now)
-            return
+            return session.cut is None
         if self._control_size:
             of_control = min(count, self._control_size)
             session.control = session.control[of_control:]
             count -= of_control
         pieces, self._pieces = self._pieces, []
+        is_all = True
         for piece in pieces:
             size = piece.text_size + piece.size
             if count >= size:
                 self._pay(piece, now)
                 count -= size
-            elif count:
+                continue
+            is_all = False
+            if count:
                 self._cut(piece, count)
                 count = 0
             else:
                 session.plan_again(piece.stream)
+        return is_all
 
     def _pay(self, piece: _Piece, now: float) -> None:
         """*piece* was taken as a whole."""

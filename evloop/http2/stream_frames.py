@@ -2,7 +2,6 @@
 
 from evloop.http2 import frames
 from evloop.http2.budget import DISCARDED_PER_UNIT, FRAME_COST, RESET_COST
-from evloop.http2.flow import WindowError
 from evloop.http2.frames import (
     END_STREAM,
     INITIAL_WINDOW,
@@ -63,10 +62,7 @@ def _add_data(stream: Stream, size: int, of_body: int, *, is_last: bool) -> None
 
 
 def _count_data(session: Session, size: int) -> None:
-    try:
-        returned = session.windows.receive(size)
-    except WindowError as error:
-        raise ConnectionFaultError(_FLOW, str(error)) from error
+    returned = session.windows.receive(size)
     if returned:
         session.control += frames.window_update(0, returned)
 
