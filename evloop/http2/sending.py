@@ -194,8 +194,8 @@ class Sender:
             if count:
                 self._cut(piece, count)
                 count = 0
-            else:
-                session.plan_again(piece.stream)
+        if not is_all:
+            session.plan_again()
         return is_all
 
     def _pay(self, piece: _Piece, now: float) -> None:

@@ -157,10 +157,16 @@ class Session:
         stream.enter(_BLOCKED)
         stream.since = now
 
-    def plan_again(self, stream: Stream) -> None:
-        """The socket did not take what *stream* was to send: its head needs no window."""
-        if stream.progress is _BLOCKED and stream.answer is not None:
-            self._make_ready(stream)
+    def plan_again(self) -> None:
+        """The socket did not take all that was planned, and so windows have more room than that.
+
+        A head needs none.
+        """
+        for stream in self.streams.values():
+            if stream.progress is _BLOCKED and stream.answer is not None:
+                self._make_ready(stream)
+            else:
+                self._unblock(stream)
 
     def _unblock(self, stream: Stream) -> None:
         if stream.progress is _BLOCKED and stream.window > 0 and self.windows.connection > 0:

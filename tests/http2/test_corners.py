@@ -7,6 +7,7 @@ from fuzzing.http2_client import request_block
 from fuzzing.http2_walk import Http2Walk, ParallelStage
 from fuzzing.stage import StagedBody, StagedPending, StagedWindow, pattern
 
+from evloop.http.limits import Limits
 from evloop.http.request import Request
 from evloop.http.response import Response
 from evloop.http2 import frames
@@ -67,6 +68,33 @@ def test_a_head_that_was_not_taken_is_sent_though_there_is_no_window(walk: Http2
     walk.send(0)
     walk.drain()
     assert walk.client.asked[1].status == b"200"
+    walk.end()
+
+
+def test_a_window_that_was_only_planned_with_is_there_again(walk: Http2Walk) -> None:
+    slow = walk.ask("body", 30_000)
+    walk.receive()
+    walk.send()
+    left = walk.client.window
+    urgent = (b"priority", b"u=0")
+    asked = [walk.ask("content", 8192, urgent) for _ in range(left // 8192)]
+    asked.append(walk.ask("content", left % 8192, urgent))  # all of the connection's window
+    walk.receive()
+    walk.send(100)
+    for stream_id in asked[1:]:
+        walk.reset(stream_id)
+    walk.receive_all()
+    walk.drain()
+    assert walk.client.asked[slow].is_over
+    walk.end()
+
+
+def test_more_than_a_batch_is_sent_in_several(walk: Http2Walk) -> None:
+    walk.widen(0, 1_000_000)
+    asked = [walk.ask("content", 8000) for _ in range(30)]
+    walk.receive_all()
+    walk.drain()
+    assert all(walk.client.asked[stream_id].is_over for stream_id in asked)
     walk.end()
 
 
@@ -312,6 +340,61 @@ def test_a_body_of_unknown_size_ends_with_a_frame_of_nothing(walk: Http2Walk) ->
     walk.client.asked[stream_id].body = b"xxx"
     walk.receive_all()
     assert walk.client.asked[stream_id].is_over
+    walk.end()
+
+
+def test_who_has_no_room_is_told_so(walk: Http2Walk) -> None:
+    stream_id = walk.ask("body", 50_000)
+    walk.receive()
+    walk.send(100)
+    walk.refuse()
+    assert walk.state.value == "flushing"
+    walk.drain()
+    assert walk.client.goaway == ErrorCode.ENHANCE_YOUR_CALM
+    assert walk.client.is_between_frames
+    assert walk.client.asked[stream_id].got < 50_000
+    assert walk.state is State.LINGERING
+    walk.end()
+
+
+def test_a_newcomer_who_has_no_room_is_told_so_behind_the_settings() -> None:
+    walk = Http2Walk(greets=False)
+    walk.refuse()
+    walk.drain()
+    assert walk.client.goaway == ErrorCode.ENHANCE_YOUR_CALM
+    walk.end()
+
+
+def test_the_end_is_said_once(walk: Http2Walk) -> None:
+    walk.ask("late", 10)
+    walk.receive()
+    walk.finish()
+    walk.send()
+    walk.finish()
+    assert not walk.protocol._session.control
+    walk.end()
+
+
+def test_a_stream_may_become_more_urgent_while_it_waits(walk: Http2Walk) -> None:
+    walk.change_initial(0)
+    stream_id = walk.ask("body", 1000)
+    walk.receive_all()
+    walk.write(frame(frames.PRIORITY_UPDATE, 0, 0, b"\0\0\0\1u=0"))
+    walk.receive_all()
+    assert walk.protocol._session.streams[stream_id].priority.urgency == 0
+    walk.end()
+
+
+def test_times_are_looked_at_while_the_disk_is_slow() -> None:
+    walk = Http2Walk(Limits(send_timeout=0.003, file_timeout=0.003, head_timeout=0.003))
+    walk.change_initial(0)
+    walk.receive_all()
+    walk.ask("body", 1000)
+    walk.receive_all()
+    walk.change_initial(70_000)
+    slow = walk.ask("slow", 60_000)
+    walk.receive_all()
+    assert walk.client.asked[slow].got == 60_000
     walk.end()
 
 
