@@ -26,7 +26,7 @@ EPOCH = "1700000000"
 DEADLINE = 300.0
 
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
-ROOMS = {"cli", "compress", "files", "http", "http1", "net"}
+ROOMS = {"cli", "compress", "demo", "files", "http", "http1", "net"}
 ROOMS |= {"observe", "process", "settings", "site"}
 
 

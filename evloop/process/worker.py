@@ -20,6 +20,7 @@ from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.variants import Variants
+from evloop.http.responder import Responder
 from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
@@ -32,6 +33,7 @@ from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
 from evloop.observe.metrics import Metrics
 from evloop.observe.snapshot import Snapshot
+from evloop.process.demonstration import tells_figures, with_figures
 from evloop.process.environment import (
     hand_over_log,
     is_loopback,
@@ -130,18 +132,21 @@ class Worker:
             config.transfer is Transfer.SENDFILE,
         )
         self._negotiator = self._new_negotiator(config)
-        self._site = Site(
+        clock = Clock()
+        site: Responder = Site(
             self._cache,
             self._reader,
-            Clock(),
+            clock,
             site_settings,
             self._prepared,
             directories=self._directories(config),
             negotiator=self._negotiator,
         )
+        if tells_figures(config, self.addresses):
+            site = with_figures(site, self.snapshot, plan, clock, self.reactor.now)
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
-        self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))
+        self._context = Context(site, self._metrics, self._head_cache, _limits(config))
 
     def _directories(self, config: Config) -> Directories:
         """Return what answers for directories without an index, or that are asked for whole."""

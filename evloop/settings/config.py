@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from evloop.settings.bind import without_brackets
-from evloop.settings.choices import Listing, LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.choices import Demo, Listing, LogFormat, PreloadMode, Symlinks, Transfer
 from evloop.settings.options import (
     Option,
     check_field_value,
@@ -27,6 +27,7 @@ from evloop.settings.units import format_size
 
 RootPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """What names the directory that is served."""
+DEFAULT_ROOT = "."
 
 
 class ConfigError(ValueError):
@@ -47,7 +48,7 @@ class Config:
     Raises ConfigError, which names the setting, for values that can't be used.
     """
 
-    root: RootPath = "."
+    root: RootPath = DEFAULT_ROOT
     host: tuple[str, ...] = field(
         default=("127.0.0.1", "::1"),
         metadata=texts_option(
@@ -153,6 +154,15 @@ class Config:
         default=False,
         metadata=switch_option(
             "whether preloaded text of 1 KiB and more that has no such file is compressed in memory"
+        ),
+    )
+    demo: Demo = field(
+        default=Demo.AUTO,
+        metadata=choice_option(
+            Demo,
+            "whether /.well-known/evloop tells the server's memory, connections and bytes sent, as"
+            " the page in public/ shows them; auto: for the default ROOT, while only loopback"
+            " addresses are listened on",
         ),
     )
     idle_timeout: float = field(

@@ -31,6 +31,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "compress",
         "revalidate",
         "transfer",
+        "demo",
     ),
     "Memory": (
         "memory_limit",

@@ -367,6 +367,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "hidden": "off",
         "precompressed": "on",
         "compress": "off",
+        "demo": "auto",
         "idle_timeout": "1m",
         "head_timeout": "10s",
         "send_timeout": "30s",
