@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 
 from evloop import __version__
+from evloop.process.demonstration import tells_figures
 from evloop.process.environment import is_loopback
 from evloop.process.server import Server
 from evloop.settings.choices import Demo
@@ -52,7 +53,7 @@ def _remarks(server: Server, root: str) -> Iterator[str]:
     if not server.worker.has_index:
         what = "is a listing" if server.worker.lists else "answers 404"
         yield f"no {' or '.join(config.index)} in {root}: / {what}"
-    if config.demo is Demo.ON:
+    if config.demo is Demo.ON or (config.verbose and tells_figures(config, server.addresses)):
         yield "demo: /.well-known/evloop tells memory, connections and bytes sent to all who ask"
     if config.dev:
         yield "dev: browsers ask for each file every time"

@@ -124,3 +124,12 @@ def test_the_command_says_that_all_are_told(root: Path) -> None:
         assert client.get(ADDRESS).status == 200
     with Command(root) as command:
         assert line not in command.said
+
+
+@pytest.mark.parametrize(("options", "is_said"), [((), False), (("--verbose",), True)])
+def test_what_the_default_root_tells_is_said_on_demand(
+    root: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], is_said: bool
+) -> None:
+    monkeypatch.chdir(root)
+    with Command(Path(DEFAULT_ROOT), *options) as command:
+        assert (b"\n  demo: " in command.said) is is_said
