@@ -169,6 +169,29 @@ def test_a_page_is_short_and_tells_how_to_repeat_it(page: str) -> None:
     assert "## Repeat it" in lines
 
 
+PICTURES: dict[str, Any] = runpy.run_path(str(ROOT / "docs/pictures.py"))
+
+
+@pytest.mark.parametrize(
+    "picture", PICTURES["PICTURES"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_picture_is_current(picture: Path) -> None:
+    source, draw = PICTURES["PICTURES"][picture]
+    drawn = draw(source.read_text(encoding="utf-8"))
+    assert picture.read_text(encoding="utf-8") == drawn, "run docs/pictures.py"
+    assert "Less is better" in drawn
+    assert "evloop" in drawn
+    page = picture.parent.with_suffix(".md").read_text(encoding="utf-8")
+    assert f"]({picture.parent.name}/{picture.name})" in page
+
+
+def test_a_figure_that_is_not_there_is_not_drawn() -> None:
+    with pytest.raises(ValueError, match="no row 'A'"):
+        PICTURES["_row"]("| B | 1 |", "A")
+    with pytest.raises(ValueError, match="no time"):
+        PICTURES["_time_bar"]("nginx", "not measured")
+
+
 @pytest.fixture(scope="module")
 def overview() -> dict[str, Any]:
     return runpy.run_path(str(ROOT / "docs/benchmarks/overview.py"))
