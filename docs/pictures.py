@@ -122,6 +122,7 @@ def soak(lines: str) -> str:
 PICTURES: Mapping[Path, tuple[Path, Callable[[str], str]]] = {
     HERE / "memory/overview.svg": (HERE / "memory/results.md", memory),
     HERE / "security/overview.svg": (HERE / "security/attacks.md", security),
+    HERE / "soak/overview.svg": (HERE / "soak/one-hour.txt", soak),
 }
 
 

@@ -32,7 +32,11 @@ SOURCES = {
     "docs/benchmarks.md": ("docs/benchmarks/results.md",),
     "docs/memory.md": ("docs/memory/results.md",),
     "docs/security.md": ("docs/security/attacks.md",),
-    "docs/soak.md": ("docs/soak/many-10000.md",),
+    "docs/soak.md": (
+        "docs/soak/one-hour.txt",
+        "docs/soak/faster.txt",
+        "docs/soak/many-10000.md",
+    ),
 }
 _UNITS = "µs|ms|s|bytes|B|KiB|MiB|GiB|MB/s|KiB/s|MiB/s|GiB/s|x|%"
 FIGURE = re.compile(rf"(?<![\w.,-])\d[\d,]*(?:\.\d+)? (?:{_UNITS})(?![\w/])")
