@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -101,8 +102,18 @@ def _serve(config: Config) -> int:
         if is_root():
             _log.warning("running as root; --user gives that up after binding")
         messages.say(_greeting(server))
+        if config.open:
+            threading.Thread(target=_open_browser, args=(server.urls[0],), daemon=True).start()
         server.run()
     return EXIT_OK
+
+
+def _open_browser(url: str) -> None:
+    """Show *url*, in a thread of its own: some browsers return when they are closed."""
+    import webbrowser
+
+    if not webbrowser.open(url):
+        _log.warning("no browser could be opened")
 
 
 def _greeting(server: Server) -> str:

@@ -1,6 +1,7 @@
 """One state of one file: what it is known by, and its bytes when they are in memory."""
 
 import os
+from collections.abc import Mapping
 from typing import NamedTuple
 
 try:  # hashlib would load OpenSSL, 2 MB, for an algorithm that Python has in itself
@@ -9,7 +10,7 @@ except ImportError:  # another Python
     from hashlib import blake2b
 
 from evloop.files.content import Preloaded
-from evloop.files.mime import media_type
+from evloop.files.mime import NO_TYPES, media_type
 
 _DIGEST_SIZE = 16  # bytes: with 128 bits no two files of a site are ever taken for one
 _SECOND_NS = 1_000_000_000
@@ -72,8 +73,9 @@ class Entry:
         settled: bool = True,
         compare_at: float = 0.0,
         content: Preloaded | None = None,
+        types: Mapping[bytes, bytes] = NO_TYPES,
     ) -> None:
-        self.media_type = media_type(path)
+        self.media_type = media_type(path, types)
         self.signature = signature
         self.etag = etag
         self.size = size

@@ -47,15 +47,16 @@ class Wait:
             self.wake = None
 
 
-def answer(head: bytes, context: Context, now: float) -> Answer | Wait:
-    """Return what *head*, which is one whole request head, is answered with."""
+def answer(head: bytes, context: Context, now: float, peer: str = "") -> Answer | Wait:
+    """Return what *head*, which is one whole request head of *peer*, is answered with."""
     recalled = context.cache.recall(head, now)
     if recalled is not None:
         return recalled
     try:
-        request = parse_head(head)
+        request = parse_head(head, context.fields)
     except RequestError as error:
         return refuse(error, None, context, now)
+    request.peer = peer
     return answer_request(request, head, context, now)
 
 

@@ -119,7 +119,7 @@ class ConnectionPool:
         An answer takes a connection for a while; a flood of them would take them all.
         """
         most = self.limits.per_address
-        if not most or self._from.get(_network(address), 0) < 2 * most:
+        if not most or self._from.get(network_of(address), 0) < 2 * most:
             return False
         self.refused += 1
         return True
@@ -129,7 +129,7 @@ class ConnectionPool:
         self.count += 1
         if not self.limits.per_address:
             return True
-        network = _network(address)
+        network = network_of(address)
         held = self._from.get(network, 0) + 1
         self._from[network] = held
         if held > self.limits.per_address:
@@ -142,7 +142,7 @@ class ConnectionPool:
         was_full = self.is_full
         self.count -= 1
         if self.limits.per_address:
-            network = _network(address)
+            network = network_of(address)
             held = self._from.pop(network) - 1
             if held:
                 self._from[network] = held
@@ -224,7 +224,7 @@ class ConnectionPool:
         return found
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Return the part of *address* that one client holds: an IPv6 host has a whole /64."""
     if ":" not in address:
         return address

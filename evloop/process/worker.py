@@ -16,10 +16,15 @@ from evloop.files.bodies import FileBody
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
 from evloop.files.root import Root
+from evloop.http.basic import user_in_head
+from evloop.http.responder import Responder
 from evloop.http1.context import Context, Limits
+from evloop.http1.head import field_pattern
 from evloop.http1.headcache import HeadCache
+from evloop.http1.pace import Pacing
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
+from evloop.net.inbox import Inbox
 from evloop.net.listener import Listener
 from evloop.net.pool import ConnectionPool, PoolLimits
 from evloop.net.protocol import Retention
@@ -33,9 +38,13 @@ from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
 from evloop.settings.choices import Transfer
 from evloop.settings.config import Config
+from evloop.settings.site_options import media_types
 from evloop.site.clock import Clock
+from evloop.site.fields import private_cache_control
+from evloop.site.origins import ISOLATION, MAX_PREPARED, ByOrigin, constant_fields
 from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
+from evloop.site.routes import SingleFile
+from evloop.site.site import Gate, Site, SiteSettings
 
 MAX_MEMORY_ERRORS = 50
 """Turns in a row that may end for want of memory before the worker gives up. With the pause
@@ -64,18 +73,19 @@ class Worker:
         on_bytes: Callable[[bytes, float], None],
     ) -> None:
         self._memory_errors = 0
+        self._inbox: Inbox | None = None
         with ExitStack() as opened:
             for sock in sockets:
                 opened.callback(sock.close)
             self.addresses = [shown_address(sock) for sock in sockets]
-            self._root, self._sink = _open_files(config, opened)
+            self._root, self._only, self._sink = _open_files(config, opened)
             self.reactor = Reactor()
             opened.callback(self.reactor.close)
             if self._sink is not None:
                 self._sink.attach(self.reactor.call_at)
             self.waker = Waker(self.reactor, on_bytes)
             opened.callback(self.waker.close)
-            self._build_site(config, plan)
+            self._build_site(config, plan, opened)
             opened.callback(self._cache.close)
             self._pool = ConnectionPool(self.reactor, _pool_limits(config, plan))
             self._pool.on_room = self._resume_listeners
@@ -87,13 +97,17 @@ class Worker:
                 self._listeners.append(listener)
             self._opened = opened.pop_all()
 
-    def _build_site(self, config: Config, plan: MemoryPlan) -> None:
+    def _build_site(self, config: Config, plan: MemoryPlan, opened: ExitStack) -> None:
         """Put together what answers requests."""
         self._reader = Reader(config.chunk_size)
         self._head_cache = HeadCache()
-        self._prepared = PreparedResponses()
+        self._prepared: list[PreparedResponses] = []
         cache_settings = CacheSettings(
-            config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
+            config.max_in_memory_size,
+            plan.memory_budget,
+            config.revalidate,
+            config.preload,
+            media_types(config.type),
         )
         self._cache = Cache(
             self._root,
@@ -102,16 +116,53 @@ class Worker:
             self._forget_responses,
             call_at=self.reactor.call_at,
         )
-        site_settings = SiteSettings(
-            tuple(os.fsencode(name) for name in config.index),
-            config.cache_control.encode(),
-            config.hidden,
-            config.transfer is Transfer.SENDFILE,
-        )
-        self._site = Site(self._cache, self._reader, Clock(), site_settings, self._prepared)
+        clock = Clock()
+        gate = self._open_gate(config, clock, opened) if config.htpasswd else None
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
-        self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))
+        self._context = Context(
+            self._responder(config, clock, gate),
+            self._metrics,
+            self._head_cache,
+            _limits(config),
+            fields=field_pattern(*_more_fields(config)),
+            pacing=_pacing(config),
+            user_of=user_in_head if config.htpasswd else None,
+        )
+
+    def _responder(self, config: Config, clock: Clock, gate: Gate | None) -> Responder:
+        """Return the site, or one for each kind of origin that may ask."""
+        settings = _site_settings(config, self._only)
+        origin = constant_fields(config.cors)
+        if origin is not None:
+            prepared = self._new_prepared(None)
+            return Site(
+                self._cache, self._reader, clock, settings._replace(origin=origin), prepared, gate
+            )
+        most = max(1, MAX_PREPARED // (len(config.cors) + 1))
+        return ByOrigin(
+            config.cors,
+            lambda fields: Site(
+                self._cache,
+                self._reader,
+                clock,
+                settings._replace(origin=fields),
+                self._new_prepared(most),
+                gate,
+            ),
+        )
+
+    def _new_prepared(self, most: int | None) -> PreparedResponses:
+        self._prepared.append(PreparedResponses(most))
+        return self._prepared[-1]
+
+    def _open_gate(self, config: Config, clock: Clock, opened: ExitStack) -> Gate:
+        """Return what asks for passwords. Raises ConfigError for a file that can't be taken."""
+        from evloop.process.passwords import open_gate  # it loads OpenSSL, 3 MB
+
+        self._inbox = Inbox(self.reactor)
+        opened.callback(self._inbox.close)
+        return open_gate(config, clock, self.reactor, self._inbox, opened, self.addresses)
 
     def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
         return Http1Protocol(self._context, peer, now)
@@ -119,7 +170,8 @@ class Worker:
     def _forget_responses(self) -> None:
         """Release what responses hold: a file they were made of has gone."""
         self._head_cache.clear()
-        self._prepared.clear()
+        for prepared in self._prepared:
+            prepared.clear()
 
     # The loop
 
@@ -198,6 +250,8 @@ class Worker:
 
     def _shared_descriptors(self) -> list[int]:
         descriptors = [*self.reactor.descriptors(), self.waker.writer.fileno()]
+        if self._inbox is not None:
+            descriptors.append(self._inbox.writer_descriptor)
         if self._sink is not None and self._sink.descriptor >= 0:
             descriptors.append(self._sink.descriptor)
         return descriptors
@@ -246,14 +300,16 @@ class Worker:
         )
 
 
-def _open_files(config: Config, opened: ExitStack) -> tuple[Root, LogWriter | None]:
+def _open_files(
+    config: Config, opened: ExitStack
+) -> tuple[Root, SingleFile | None, LogWriter | None]:
     """Open the root and the log, and become whom *config* asks for in between.
 
     The root is opened before, since its parents may be closed to that user. The log is opened
     after, since a link in its place must lead nowhere that the user could not go.
     """
     identity = find_identity(config.user, config.group)
-    root = open_root(config)
+    root, only = open_root(config)
     opened.callback(root.close)
     if identity is not None:
         if is_root():
@@ -262,7 +318,31 @@ def _open_files(config: Config, opened: ExitStack) -> tuple[Root, LogWriter | No
     sink = open_log(config)
     if sink is not None:
         opened.callback(sink.close)
-    return root, sink
+    return root, only, sink
+
+
+def _site_settings(config: Config, only: SingleFile | None) -> SiteSettings:
+    cache_control = config.cache_control.encode()
+    return SiteSettings(
+        tuple(os.fsencode(name) for name in config.index),
+        private_cache_control(cache_control) if config.htpasswd else cache_control,
+        config.hidden,
+        config.transfer is Transfer.SENDFILE,
+        more_fields=ISOLATION if config.isolate else (),
+        only=only,
+    )
+
+
+def _more_fields(config: Config) -> list[bytes]:
+    """Return the request fields that are read for what not every site has."""
+    more = [b"authorization"] if config.htpasswd else []
+    return more if constant_fields(config.cors) is not None else [*more, b"origin"]
+
+
+def _pacing(config: Config) -> Pacing | None:
+    if not config.limit_rate:
+        return None
+    return Pacing(config.limit_rate, config.limit_rate_after, time.monotonic)
 
 
 def _limits(config: Config) -> Limits:

@@ -12,6 +12,7 @@ from evloop.settings.options import (
     check_file_name,
     check_host,
     check_name,
+    check_optional_path,
     check_path,
     choice_option,
     duration_option,
@@ -22,6 +23,7 @@ from evloop.settings.options import (
     whole_option,
 )
 from evloop.settings.printable import shown
+from evloop.settings.site_options import check_origin, check_type
 from evloop.settings.units import format_size
 
 RootPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -116,6 +118,47 @@ class Config:
             "whether names with a leading dot are served; /.well-known/ always is"
         ),
     )
+    type: tuple[str, ...] = field(
+        default=(),
+        metadata=texts_option(
+            ".EXT=TYPE",
+            "media type of names with this ending; may be repeated",
+            check_type,
+            may_be_empty=True,
+        ),
+    )
+    cors: tuple[str, ...] = field(
+        default=(),
+        metadata=texts_option(
+            "ORIGIN",
+            "origin whose scripts may read the files, as https://app.example, or * for all;"
+            " may be repeated",
+            check_origin,
+            may_be_empty=True,
+        ),
+    )
+    isolate: bool = field(
+        default=False,
+        metadata=switch_option("whether pages are isolated, which SharedArrayBuffer needs"),
+    )
+    htpasswd: str = field(
+        default="",
+        metadata=text_option(
+            "FILE",
+            "users and password hashes, as htpasswd -B makes them, that the site asks for",
+            check_optional_path,
+        ),
+    )
+    limit_rate: int = field(
+        default=0,
+        metadata=size_option(
+            0, "bytes per second that a connection is sent, at most; 0: any number", 1024**4
+        ),
+    )
+    limit_rate_after: int = field(
+        default=0,
+        metadata=size_option(0, "the rate is limited after so many bytes of a connection"),
+    )
     idle_timeout: float = field(
         default=60.0,
         metadata=duration_option(0.01, "a connection may wait this long for a request"),
@@ -186,6 +229,9 @@ class Config:
     )
     log_format: LogFormat = field(
         default=LogFormat.COMBINED, metadata=choice_option(LogFormat, "how responses are logged")
+    )
+    open: bool = field(
+        default=False, metadata=switch_option("whether the command opens the site in a browser")
     )
 
     def __post_init__(self) -> None:
@@ -266,7 +312,7 @@ def _read(source: str, value: object, option: Option) -> Any:
     if not option.repeatable:
         return _read_one(source, value, option)
     members = value if isinstance(value, list | tuple) else (value,)
-    if not members:
+    if not members and not option.may_be_empty:
         raise ConfigError(source, "()", "at least one is wanted")
     return tuple(_read_one(source, each, option) for each in members)
 

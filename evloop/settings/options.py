@@ -30,6 +30,8 @@ class Option:
     check: Callable[[Any], None] = lambda value: None
     show: Callable[[Any], str] = str
     repeatable: bool = False
+    may_be_empty: bool = False
+    """Of a repeatable one: whether it may be given no value at all."""
 
     def read(self, value: object) -> Any:
         """Return the setting that *value*, of its own type or a text, means.
@@ -168,9 +170,13 @@ def text_option(metavar: str, help_: str, check: Callable[[str], None]) -> dict[
     return {"option": Option(metavar, help_, check=check)}
 
 
-def texts_option(metavar: str, help_: str, check: Callable[[str], None]) -> dict[str, Option]:
-    """Several texts, each of which *check* lets pass."""
-    return {"option": Option(metavar, help_, check=check, repeatable=True)}
+def texts_option(
+    metavar: str, help_: str, check: Callable[[str], None], *, may_be_empty: bool = False
+) -> dict[str, Option]:
+    """Several texts, each of which *check* lets pass; none at all only if *may_be_empty*."""
+    return {
+        "option": Option(metavar, help_, check=check, repeatable=True, may_be_empty=may_be_empty)
+    }
 
 
 def check_name(value: str) -> None:
@@ -194,3 +200,9 @@ def check_not_empty(value: str) -> None:
     """Refuse the empty text."""
     if not value:
         raise ValueError("it is empty")
+
+
+def check_optional_path(value: str) -> None:
+    """Refuse what is neither empty nor a path."""
+    if value:
+        check_path(value)

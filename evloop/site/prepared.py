@@ -7,12 +7,14 @@ from evloop.http.response import Response
 class PreparedResponses:
     """The response to every plain request for a file in memory, while it is fresh.
 
-    What they take is part of what the cache reckons for an entry, so they must go with it.
+    What they take is part of what the cache reckons for an entry, so they must go with it. Where
+    an entry has more than one, there are *most* of them in all.
     """
 
-    __slots__ = ("_responses",)
+    __slots__ = ("_most", "_responses")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._responses: dict[Entry, Response] = {}
 
     def get(self, entry: Entry, now: float) -> Response | None:
@@ -22,6 +24,8 @@ class PreparedResponses:
 
     def keep(self, entry: Entry, response: Response) -> None:
         """Keep *response* until forget(), or until another one is kept for *entry*."""
+        if self._most is not None and len(self._responses) >= self._most:
+            self._responses.clear()
         self._responses[entry] = response
 
     def clear(self) -> None:

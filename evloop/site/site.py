@@ -3,13 +3,14 @@
 A request goes through the stages in the order in which they may fail (RFC 9110 section 13.2.1):
 
     locate      which file the target may mean            405, 400, 404
+    authorise   who asks, if the site has passwords       401, 429, 503
     find        that file                                 404, 403, 308, 500, 503
     judge       preconditions, then the range             304, 412, 416
     render      the fields and the body                   200, 206
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from evloop.files.bodies import FileBody, SendfileBody
 from evloop.files.cache import Cache, Found
@@ -17,21 +18,24 @@ from evloop.files.content import BytesBody
 from evloop.files.entry import Entry
 from evloop.files.reader import Reader
 from evloop.http.conditional import CONDITIONAL_FIELDS, Validators, Verdict, evaluate, range_applies
+from evloop.http.digest_fields import wants_sha256
 from evloop.http.error_page import error_page
 from evloop.http.fields import accepts_html
 from evloop.http.ranges import UnsatisfiableRangeError, parse_ranges, unsatisfied_range
 from evloop.http.request import Request, RequestError
 from evloop.http.responder import Pending
-from evloop.http.response import Response
+from evloop.http.response import Field, Response
 from evloop.http.target import Target, directory_location, parse_target
 from evloop.site.clock import Clock
 from evloop.site.fields import ALLOW, ResponseFields
+from evloop.site.origins import OriginFields
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
 from evloop.site.refusals import Refusals, refusal
-from evloop.site.routes import index_paths, is_hidden, router
+from evloop.site.representation import digest_field
+from evloop.site.routes import SingleFile, index_paths, is_hidden, router, single_file_router
 
-_SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
+_SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range", b"want-repr-digest"))
 
 
 class SiteSettings(NamedTuple):
@@ -43,10 +47,30 @@ class SiteSettings(NamedTuple):
     """Whether names that begin with a dot are served."""
     sendfile: bool = False
     """Whether the kernel moves the bytes of streamed files."""
+    origin: OriginFields = OriginFields()
+    """What scripts of other origins are told."""
+    more_fields: tuple[Field, ...] = ()
+    """Those that each response has beside the usual ones."""
+    only: SingleFile | None = None
+    """The one file that is served, if there is but one."""
+
+
+class Gate(Protocol):
+    """Knows who may come in."""
+
+    @property
+    def fresh_until(self) -> float:
+        """Until when a response may be sent again without asking, on the reactor's clock."""
+
+    def authorise(self, request: Request, path: bytes, now: float) -> Pending | None:
+        """Return None if *request* may have what is at *path*, or what has to come first.
+
+        Raises RequestError.
+        """
 
 
 class Site:
-    """Answers requests for the files in *cache*; a Responder."""
+    """Answers requests for the files in *cache*, those that *gate* lets pass; a Responder."""
 
     def __init__(
         self,
@@ -55,6 +79,7 @@ class Site:
         clock: Clock,
         settings: SiteSettings,
         prepared: PreparedResponses,
+        gate: Gate | None = None,
     ) -> None:
         self._cache = cache
         self._reader = reader
@@ -62,8 +87,14 @@ class Site:
         self._settings = settings
         self._prepared = prepared
         self._file_body = SendfileBody if settings.sendfile else FileBody
-        self._route = router(settings.index_names, hidden=settings.hidden)
-        self._fields = ResponseFields(clock, settings.cache_control)
+        self._gate = gate
+        self._route = (
+            single_file_router(settings.only)
+            if settings.only is not None
+            else router(settings.index_names, hidden=settings.hidden)
+        )
+        more = (*settings.origin.fields, *settings.more_fields)
+        self._fields = ResponseFields(clock, settings.cache_control, more, settings.origin.vary)
         self._refusals = Refusals(clock, self._fields)
 
     def respond(self, request: Request, now: float) -> Response | Pending:
@@ -75,6 +106,10 @@ class Site:
         if request.method not in {b"GET", b"HEAD"}:
             return self._respond_without_file(request)
         route = self._route(request.target)
+        if self._gate is not None:
+            waits_for = self._gate.authorise(request, route.target.path, now)
+            if waits_for is not None:
+                return waits_for
         try:
             found = self._find(route.paths, now)
             if not isinstance(found, Found):
@@ -106,11 +141,10 @@ class Site:
             raise RequestError(404, "a directory without an index")
         media_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
         fields = [
-            *self._fields.general(),
+            *self._fields.general(vary=b"Accept"),
             (b"Location", directory_location(target)),
             (b"Content-Type", media_type),
             (b"Cache-Control", self._settings.cache_control),
-            (b"Vary", b"Accept"),
         ]
         return Response(
             308, fields, length=len(page), page=b"" if request.method == b"HEAD" else page
@@ -191,6 +225,10 @@ class Site:
         if verdict is Verdict.NOT_MODIFIED:
             return Response(304, self._fields.caching(entry), fresh_until=fresh_until)
         fields = self._fields.representation(entry)
+        if wants_sha256(request.fields.get(b"want-repr-digest")):
+            digest = digest_field(entry)
+            if digest is not None:
+                fields.append(digest)
         if ranges is not None:
             return partial_response(entry, source, ranges, fields)
         size = entry.size
@@ -219,7 +257,8 @@ class Site:
             raise RequestError(405, "method not allowed", (ALLOW,))
         if request.target != b"*":
             parse_target(request.target)
-        return Response(204, [*self._fields.general(), ALLOW])
+        return Response(204, [*self._fields.general(), ALLOW, *self._settings.origin.preflight])
 
     def _fresh_until(self, entry: Entry) -> float:
-        return min(self._clock.until, self._cache.fresh_until(entry))
+        until = min(self._clock.until, self._cache.fresh_until(entry))
+        return until if self._gate is None else min(until, self._gate.fresh_until)

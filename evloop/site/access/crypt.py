@@ -39,9 +39,7 @@ def sha256_crypt(password: bytes, salt: bytes, rounds: int) -> bytes:
     return _encoded(digest, _SHA256_ORDER) + _characters(digest[31] << 8 | digest[30], 3)
 
 
-def _sha_crypt(
-    password: bytes, salt: bytes, rounds: int, new: Callable[[bytes], _Digest]
-) -> bytes:
+def _sha_crypt(password: bytes, salt: bytes, rounds: int, new: Callable[[bytes], _Digest]) -> bytes:
     size = len(password)
     alternate = new(password + salt + password).digest()  # 4 to 8
     first = new(password + salt + _repeated(alternate, size))  # 1 to 3, 9, 10

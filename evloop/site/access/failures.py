@@ -27,7 +27,7 @@ class _Record:
     @property
     def delay(self) -> float:
         doublings = min(self.count - 1, 16)  # 2^16 is over any limit, 2^1000 no float
-        return min(FIRST_DELAY * 2**doublings, MAX_DELAY)
+        return min(FIRST_DELAY * (1 << doublings), MAX_DELAY)
 
 
 class Failures:

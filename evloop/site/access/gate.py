@@ -84,10 +84,11 @@ class Gate:
         waited_for, request.waited_for = request.waited_for, None
         if isinstance(waited_for, Check) and waited_for.key == key and waited_for.is_right is False:
             raise _unauthorised("a wrong password")
-        request.waited_for = self._running.get(key) or self._begin(
-            credentials, key, stored, self._network(request.peer), now
-        )
-        return request.waited_for
+        check = self._running.get(key)
+        if check is None:
+            check = self._begin(credentials, key, stored, self._network(request.peer), now)
+        request.waited_for = check
+        return check
 
     def _hash_of(self, user: bytes) -> tuple[bytes, bool]:
         """Return the hash of *user*, and whether there is one.
@@ -108,10 +109,7 @@ class Gate:
         if len(credentials.password) > MAX_PASSWORD_SIZE:
             self._failures.note(address, now)
             raise _unauthorised("a password that is too long")
-        if (
-            len(self._running) >= MAX_CHECKS
-            or self._of_address[address] >= MAX_CHECKS_PER_ADDRESS
-        ):
+        if len(self._running) >= MAX_CHECKS or self._of_address[address] >= MAX_CHECKS_PER_ADDRESS:
             raise RequestError(503, "too many passwords to check", (_retry_after(1.0),))
         wait = self._failures.wait(address, now)
         if wait is None:

@@ -42,9 +42,7 @@ def parse_htpasswd(data: bytes) -> dict[bytes, bytes]:
         line = line.rstrip()
         if line and not line.startswith(b"#"):
             try:
-                user, stored = _parse_line(line)
-                if user in users:
-                    raise ValueError("this user was there before")
+                user, stored = _parse_line(line, users)
             except ValueError as error:
                 raise HtpasswdError(f"line {number}: {error}") from error
             users[user] = stored
@@ -53,7 +51,7 @@ def parse_htpasswd(data: bytes) -> dict[bytes, bytes]:
     return users
 
 
-def _parse_line(line: bytes) -> tuple[bytes, bytes]:
+def _parse_line(line: bytes, known: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
     user, colon, rest = line.partition(b":")
     if not colon:
         raise ValueError("user:hash is wanted")
@@ -61,6 +59,8 @@ def _parse_line(line: bytes) -> tuple[bytes, bytes]:
         raise ValueError(f"the name of a user has 1 to {_MAX_USER_SIZE} bytes")
     if _CONTROL.search(user):
         raise ValueError("the name of a user has no control characters")
+    if user in known:
+        raise ValueError("this user was there before")
     stored = rest.partition(b":")[0]
     check_hash(stored)
     return user, stored
@@ -70,8 +70,8 @@ class PasswordFile:
     """The users in the file at *path*, which is read again when it has changed.
 
     It is looked at once per *revalidate* seconds at most; `fresh_until`, on the reactor's clock,
-    is until when `users` hold; `hashes` are those of all. A new file that can't be read or taken is said once, and the users
-    of before stay. *on_change* is called when there are others.
+    is until when `users` hold; `hashes` are those of all. A new file that can't be read or taken
+    is said once, and the users of before stay. *on_change* is called when there are others.
 
     Raises OSError and HtpasswdError when it can't be read, or taken, now.
     """
