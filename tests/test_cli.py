@@ -94,13 +94,13 @@ def test_a_wrong_variable_is_told_by_its_name(
 def test_what_the_environment_refuses_is_one_line_and_1(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "fifo")
     busy = socket.create_server(("127.0.0.1", 0))
     port = str(busy.getsockname()[1])
     here, there = str(tmp_path), str(tmp_path / "missing")
     for arguments, message in {
         (there,): f"ROOT {there}: No such file or directory",
-        (here + "/file",): f"ROOT {here}/file: Not a directory",
+        (here + "/fifo",): f"ROOT {here}/fifo: Not a directory",
         (here, "--port", port, "--host", "127.0.0.1"): (
             f"--port {port}: in use on 127.0.0.1 already; choose another, or 0 for a free one"
         ),
