@@ -1,5 +1,6 @@
 """The command line: its help, and one clear line for whatever can go wrong."""
 
+import os
 import re
 import socket
 from pathlib import Path

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from evloop.http.request import RequestError
 from evloop.http.response import Body, Buffer, Window
-from evloop.http1.answering import Wait, answer, answer_request, refuse
+from evloop.http1.answering import Wait, answer, answer_request, plan, refuse
 from evloop.http1.context import Context, MinRate
 from evloop.http1.framing import split_head
 from evloop.http1.pace import Pace, PacedBody, Pacing
@@ -111,7 +111,7 @@ class Http1Protocol:
                 if not data:
                     return  # nothing of a request has come: the idle deadline stands
             self._received = data
-            self._take_head(now, 0)
+            self._take_head(now, 0, data)
         elif state is _HEAD:
             searched = len(self._received)
             self._received += data
@@ -167,9 +167,11 @@ class Http1Protocol:
         wait = self._wait
         if self.state is _WAITING_FILE and wait is not None and wait.request is not None:
             self._wait = None
-            self._proceed(
-                answer_request(wait.request, wait.head, self._context, now), wait.head, now
-            )
+            found = answer_request(wait.request, wait.head, self._context, now)
+            if isinstance(found, Answer):
+                self._start(found, wait.head, now)
+            else:
+                self._wait_for(found, now)
 
     def lost(self, error: OSError, now: float) -> None:
         self._abort(EndReason.CLIENT_RESET, now)
@@ -225,10 +227,10 @@ class Http1Protocol:
 
     # Requests
 
-    def _take_head(self, now: float, searched: int) -> None:
+    def _take_head(self, now: float, searched: int, unknown: bytes = b"") -> None:
         """Answer the next request in what was received, if it is whole.
 
-        The first *searched* bytes are known not to end it.
+        The first *searched* bytes are known not to end it, and *unknown* can't be recalled.
         """
         max_size = self._context.limits.max_head_size
         try:
@@ -237,19 +239,16 @@ class Http1Protocol:
             self._refuse(error, now)
             return
         if head:
-            self._proceed(answer(head, self._context, now, self.peer), head, now)
+            plan_or_recall = plan if head is unknown else answer
+            found = plan_or_recall(head, self._context, now, self.peer)
+            if isinstance(found, Answer):
+                self._start(found, head, now)
+            else:
+                self._wait_for(found, now)
         elif not self._received:
             self._enter(_IDLE, now)
         elif self.state is not _HEAD:
             self._enter(_HEAD, now)
-
-    def _proceed(self, found: Answer | Wait, head: bytes, now: float) -> None:
-        if isinstance(found, Wait):
-            self._wait = found
-            self._enter(_WAITING_FILE, now)
-            found.until = now + self._context.limits.file_timeout
-        else:
-            self._start(found, head, now)
 
     def _refuse(self, error: RequestError, now: float) -> None:
         """Answer *error* to what was not understood, or to a peer that may not even ask."""
@@ -319,6 +318,12 @@ class Http1Protocol:
             self._enter(_IDLE, now)
 
     # Waiting
+
+    def _wait_for(self, wait: Wait, now: float) -> None:
+        """Wait until the file of a request is in memory."""
+        wait.until = now + self._context.limits.file_timeout
+        self._wait = wait
+        self._enter(_WAITING_FILE, now)
 
     def _ask_disk_again(self, now: float) -> None:
         self._wait = None

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from socket import SHUT_WR, SocketType
 
-from evloop.net.linger import Lingering
 from evloop.net.poller import BROKEN
 from evloop.net.pool import ConnectionPool, Member
 from evloop.net.protocol import NOTHING, READ, WRITE, Closing, Protocol, Retention
@@ -20,14 +19,15 @@ CROWD = 32
 BURST_SIZE = 256 * 1024
 """Bytes in one turn, at most but for the last send: a fast download leaves them theirs."""
 
+# What a connection has when its own is closed or lingers.
+_NO_SOCKET = SocketType()
+_NO_SOCKET.close()
+
 _log = logging.getLogger("evloop")
 
 
 class Connection(Member):
-    """Carries bytes between a socket and a protocol. Owns the socket.
-
-    `protocol` becomes a Lingering when it is over and the client may still be reading.
-    """
+    """Carries bytes between a socket and a protocol. Owns the socket, until it lingers."""
 
     __slots__ = ("_pool", "_settled", "_socket", "protocol", "slot")
 
@@ -115,11 +115,11 @@ class Connection(Member):
             reset_on_close(sock)
         pool = self._pool
         pool.reactor.timers.forget(self)
+        pool.heavy.discard(self)
         try:
             pool.reactor.remove(fd)
         finally:
             close_quietly(sock)
-            pool.heavy.discard(self)
             pool.released(self.protocol.peer)
 
     # Bytes
@@ -209,14 +209,17 @@ class Connection(Member):
             self.protocol.on_wake(self.wake)
 
     def _end(self, closing: Closing, now: float) -> None:
-        if closing is _LINGER:
-            try:
-                self._socket.shutdown(SHUT_WR)
-            except OSError:
-                pass  # the peer is gone: nothing keeps it from being closed
-            else:
-                timeout = self._pool.limits.linger_timeout
-                self.protocol = Lingering(self.protocol.peer, now, timeout)
-                self._settle(now)
-                return
-        self.close()
+        sock, pool = self._socket, self._pool
+        if closing is not _LINGER or sock.fileno() < 0:
+            self.close()
+            return
+        try:
+            sock.shutdown(SHUT_WR)
+        except OSError:
+            self.close()  # the peer is gone
+            return
+        pool.reactor.timers.forget(self)
+        pool.heavy.discard(self)
+        pool.reactor.unregister(sock.fileno())
+        self._socket = _NO_SOCKET
+        pool.lingering.add(sock, self.protocol.peer, now)

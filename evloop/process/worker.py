@@ -27,7 +27,7 @@ from evloop.net.connection import Connection
 from evloop.net.inbox import Inbox
 from evloop.net.listener import Listener
 from evloop.net.pool import ConnectionPool, PoolLimits
-from evloop.net.protocol import Retention
+from evloop.net.protocol import Closing, Retention
 from evloop.net.reactor import Reactor, Waker
 from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
@@ -153,7 +153,7 @@ class Worker:
         )
 
     def _new_prepared(self, most: int | None) -> PreparedResponses:
-        self._prepared.append(PreparedResponses(most))
+        self._prepared.append(PreparedResponses(self._head_cache.forget, most))
         return self._prepared[-1]
 
     def _open_gate(self, config: Config, clock: Clock, opened: ExitStack) -> Gate:
@@ -252,6 +252,7 @@ class Worker:
         descriptors = [*self.reactor.descriptors(), self.waker.writer.fileno()]
         if self._inbox is not None:
             descriptors.append(self._inbox.writer_descriptor)
+        descriptors += self._pool.lingering.descriptors()
         if self._sink is not None and self._sink.descriptor >= 0:
             descriptors.append(self._sink.descriptor)
         return descriptors
@@ -261,6 +262,7 @@ class Worker:
         with ExitStack() as ends:
             for connection in self.connections():
                 ends.callback(connection.shut_down, now)
+            ends.callback(self._pool.lingering.close)
         self._forget_responses()
 
     def _resume_listeners(self) -> None:
@@ -280,8 +282,11 @@ class Worker:
         bodies = [body for protocol in protocols if (body := protocol.body) is not None]
         sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
         metrics, reader = self._metrics, self._reader
+        connections = Counter(protocol.state.value for protocol in all_protocols)
+        if lingering := len(self._pool.lingering):
+            connections[Closing.LINGER.value] = lingering
         return Snapshot(
-            connections=Counter(protocol.state.value for protocol in all_protocols),
+            connections=connections,
             downloads=len(sizes),
             download_sizes=sizes,
             bytes_to_send=sum(body.remaining or 0 for body in bodies),

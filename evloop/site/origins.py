@@ -31,10 +31,11 @@ ISOLATION: tuple[Field, ...] = (
 )
 """What a page needs that uses SharedArrayBuffer, and its workers (HTML standard 7.1.3, 7.1.4)."""
 
-MAX_PREPARED = 2048
+MAX_PREPARED = 512
 """Responses that are prepared for scripts of named origins, of all of them together."""
-PREPARED_SIZE = MAX_PREPARED * 1536
-"""Bytes that they may come to take."""
+PREPARED_SIZE = MAX_PREPARED * 12 * 1024
+"""Bytes that they may come to take: their fields, and a small file's bytes joined to its head
+(files/cache.py reckons one such copy for each file). tests/site/test_origins.py measures it."""
 
 
 class OriginFields(NamedTuple):

@@ -95,7 +95,7 @@ class Site:
         )
         more = (*settings.origin.fields, *settings.more_fields)
         self._fields = ResponseFields(clock, settings.cache_control, more, settings.origin.vary)
-        self._refusals = Refusals(clock, self._fields)
+        self._refusals = Refusals(clock, self._fields, prepared.on_forget)
 
     def respond(self, request: Request, now: float) -> Response | Pending:
         """Return the response to *request*, or what has to come first.

@@ -1,6 +1,7 @@
 """What the kernel is asked for by a request, a connection and a download, and nothing else."""
 
 import gc
+import os
 import shutil
 import signal
 import subprocess
@@ -24,11 +25,12 @@ KIB = 1024
 PRELOADED = 60 * KIB
 SMALL, MEDIUM, LARGE = 1 * KIB, 64 * KIB + 17, 3 * KIB * KIB + 17
 REQUESTS = 50
+FEW = 20  # descriptors of a server with one connection
 GET = request("/small.txt")
 CLOSING = request("/small.txt", "Connection: close")
 
 # The turns in which the loop waits: one for each arrival, and a few at both ends of a trace.
-WAIT, SOME = "epoll_wait", 4
+WAIT, SOME = "epoll_wait", 8
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +83,9 @@ def test_a_connection_for_one_request_is_registered_once(wire: Wire) -> None:
     peer.send(CLOSING)
     wire.turn()
     peer.close()
-    wire.turn()
+    assert wire.poller.calls == ["register", "poll", "unregister"]
+    wire.until(lambda: wire.pool.count == 0)
     assert sock.calls == ["recv", "send", "shutdown", "recv", "close"]
-    assert wire.poller.calls == ["register", "poll", "poll", "forget"]
 
 
 def test_a_file_is_read_once_in_as_many_refills_as_it_has_chunks(wire: Wire) -> None:
@@ -191,6 +193,8 @@ def connections(command: Command, client: Client) -> None:
             another.send(CLOSING)
             assert another.receive().status == 200
             another.receive_end()
+    # Sockets that linger are looked at together, a moment later.
+    eventually(lambda: len(os.listdir(f"/proc/{command.process.pid}/fd")) <= FEW, "them to go")
 
 
 def revalidations(command: Command, client: Client) -> None:
@@ -199,16 +203,21 @@ def revalidations(command: Command, client: Client) -> None:
 
 
 # The server closes first here, so it lingers until the client has closed too.
-_CONNECTING = ("getsockname", "ioctl", "epoll_ctl", "sendto", "shutdown", "close")
+_CONNECTING = ("getsockname", "ioctl", "sendto", "shutdown", "close")
 
 # By what is done so many times: the calls, and how often at most for each time.
 EXPECTED: dict[str, tuple[Callable[[Command, Client], None], dict[str, int]]] = {
     "keep-alive": (keep_alive, {"recvfrom": 1, "sendto": 1, WAIT: 1}),
     "revalidation": (revalidations, {"recvfrom": 1, "sendto": 1, WAIT: 1}),
-    # The second accept finds nobody; the other waits are for the request, and for the end.
+    # The second accept finds nobody, the second wait is for the request, and what is read last
+    # is the end.
     "connection": (
         connections,
-        {**dict.fromkeys(_CONNECTING, 1), "accept4": 2, "recvfrom": 2, WAIT: 3},
+        {
+            **dict.fromkeys(_CONNECTING, 1),
+            **dict.fromkeys(("accept4", "epoll_ctl", "recvfrom"), 2),
+            WAIT: 3,  # traced it is slow, and those that linger are looked at every 50 ms
+        },
     ),
 }
 

@@ -13,7 +13,6 @@ from evloop.files.cache import CacheSettings
 from evloop.http1.context import Limits
 from evloop.http1.states import State
 from evloop.net.connection import BURST_SENDS, BURST_SIZE, CROWD, Connection
-from evloop.net.linger import Lingering
 from evloop.net.protocol import NOTHING, READ
 from evloop.observe.exchange import EndReason
 from tests.support.bench import write
@@ -107,9 +106,9 @@ def test_the_client_may_ask_to_close(wire: Wire, target: str) -> None:
     peer.send(request(target, "Connection: close"))
     wire.until(lambda: peer.is_ended, peer)
     assert len(peer.received) > 100
-    assert isinstance(only(wire).protocol, Lingering)  # until the client closes too
+    assert (wire.connections, len(wire.pool.lingering)) == ([], 1)  # until the client closes too
     peer.close()
-    wire.until(lambda: not wire.connections)
+    wire.until(lambda: wire.pool.count == 0)
 
 
 def test_the_server_lingers_after_it_has_closed(wire: Wire) -> None:
@@ -117,22 +116,13 @@ def test_the_server_lingers_after_it_has_closed(wire: Wire) -> None:
     peer.send(b"nonsense\r\n\r\n")
     wire.until(lambda: peer.is_ended, peer)
     assert split(bytes(peer.received))[0] == 400
-    assert isinstance(only(wire).protocol, Lingering)
+    assert (wire.connections, len(wire.pool.lingering)) == ([], 1)
     assert sock.calls[-1] == "shutdown"
-    peer.send(b"x" * 1000)
-    wire.turn()
-    assert isinstance(only(wire).protocol, Lingering)
+    peer.socket.sendall(b"x" * 1000)
+    wire.wait(0.1)
+    assert (wire.pool.count, sock.calls[-1]) == (1, "recv")
     peer.close()
-    wire.until(lambda: not wire.connections)
-
-
-def test_lingering_has_an_end(wire: Wire) -> None:
-    peer, _ = wire.connect()
-    wire.exchange(peer, b"nonsense\r\n\r\n")
-    wire.wait(1.9)
-    assert len(wire.connections) == 1
-    wire.wait(0.3)
-    assert wire.connections == []
+    wire.until(lambda: wire.pool.count == 0)
 
 
 def test_a_client_that_leaves_is_let_go(wire: Wire) -> None:
@@ -151,7 +141,7 @@ def test_a_client_that_has_said_all_still_gets_its_answer(wire: Wire) -> None:
     peer.socket.shutdown(socket.SHUT_WR)
     wire.until(lambda: peer.is_ended, peer)
     assert split(bytes(peer.received)) == (200, LARGE)
-    wire.until(lambda: not wire.connections)
+    wire.until(lambda: wire.pool.count == 0)
 
 
 class TestDeadlines:
@@ -336,6 +326,21 @@ class TestEnds:
         assert split(wire.exchange(other, GET_SMALL)) == (200, SMALL)
         wire.until(lambda: peer.is_ended or peer.is_reset, peer)
         assert wire.pool.count == 1
+
+    def test_a_defect_that_comes_again_and_again_is_logged_once_in_a_while(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def defect(*ignored: object) -> None:
+            raise RuntimeError("a defect")
+
+        monkeypatch.setattr(wire.site, "respond", defect)
+        with caplog.at_level(logging.ERROR, "evloop"):
+            for _ in range(20):
+                peer, _ = wire.connect()
+                peer.send(GET_SMALL)
+                wire.wait(1.0)
+        messages = [record.getMessage() for record in caplog.records]
+        assert messages == ["a connection failed", "a connection failed (9 more before it)"]
 
     def test_an_abort_is_a_reset_while_something_is_under_way(self, wire: Wire) -> None:
         peer, _ = wire.connect()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE
-from evloop.net.pool import LOG_INTERVAL, SURVEY_INTERVAL, ConnectionPool, Member, PoolLimits
+from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE, FULL_PAUSE
+from evloop.net.pool import LOG_INTERVAL, SPARED, ConnectionPool, Member, PoolLimits
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
@@ -108,9 +108,25 @@ def test_silent_connections_at_the_limit_shut_nobody_out(root: Path) -> None:
             wire.call()
             wire.turn()
         for _ in range(20):
+            wire.wait(SPARED)
             peer = wire.call()
             assert status(wire.exchange(peer, GET)) == 200
         assert wire.pool.count == 50
+
+
+def test_a_connection_that_has_just_come_is_spared(root: Path) -> None:
+    with Wire(root, max_connections=1) as wire:
+        wire.listen()
+        first = wire.call()
+        wire.turn()
+        second = wire.call()
+        wire.wait(SPARED * 0.9)
+        wire.turn(3)
+        first.take()
+        assert not first.is_ended
+        wire.wait(SPARED * 0.2)
+        assert status(wire.exchange(second, GET)) == 200
+        assert wire.pool.evicted == 1
 
 
 def test_a_survey_that_finds_nobody_is_not_made_again_at_once(
@@ -124,14 +140,14 @@ def test_a_survey_that_finds_nobody_is_not_made_again_at_once(
         wire.until(lambda: wire.observer.responses == 1)
         surveys: list[float] = []
 
-        def survey(pool: ConnectionPool) -> list[tuple[int, float, Member]]:
+        def survey(pool: ConnectionPool, before: float) -> list[tuple[int, float, Member]]:
             surveys.append(wire.now)
             return []
 
         monkeypatch.setattr(ConnectionPool, "_survey", survey)
         wire.call()
         for _ in range(100):
-            wire.wait(SURVEY_INTERVAL / 10)
+            wire.wait(FULL_PAUSE / 10)
         assert 9 <= len(surveys) <= 11
 
 
@@ -177,7 +193,7 @@ def test_connections_that_keep_much_are_few(root: Path, sent: bytes) -> None:
         peers = [wire.call() for _ in range(10)]
         wire.turn()
         for peer in peers:
-            wire.wait(SURVEY_INTERVAL)
+            wire.wait(2 * SPARED)
             peer.send(sent)
             wire.turn(3)
             assert len(wire.pool.heavy) <= 3
@@ -228,7 +244,7 @@ def test_a_connection_over_the_limit_of_its_address_is_told(root: Path) -> None:
         assert wire.pool.refused == 1
         second.close()
         first.close()
-        wire.until(lambda: not wire.connections)
+        wire.until(lambda: wire.pool.count == 0)
         assert status(wire.exchange(wire.call(), GET)) == 200
 
 

@@ -574,6 +574,7 @@ class TestDirectories:
         answer = bench.get(target, method=method)
         assert answer.status == 308
         assert answer.fields["location"] == location
+        assert answer.fields["vary"] == "Accept"  # the page is HTML or text, and is cached
         assert not answer.closes
 
     @pytest.mark.parametrize("target", ["/bare", "/bare/", "/odd", "/odd/", "/.well-known"])

@@ -147,6 +147,10 @@ class FaultyPoller:
         self._call("forget")
         self._poller.forget(fd)
 
+    def unregister(self, fd: int, /) -> None:
+        self._call("unregister")
+        self._poller.unregister(fd)
+
     def poll(self, timeout: float, max_events: int, /) -> list[tuple[int, int]]:
         self._call("poll")
         return self._poller.poll(timeout, max_events)
@@ -224,7 +228,7 @@ class Wire:
         self.root = Root(str(root), openat2=openat2)
         self.reader = Reader(CHUNK)
         self.head_cache = HeadCache()
-        self.prepared = PreparedResponses()
+        self.prepared = PreparedResponses(self.head_cache.forget)
         self.cache = Cache(
             self.root,
             self.reader,
@@ -253,6 +257,7 @@ class Wire:
         for handler in self.reactor.handlers():
             if isinstance(handler, Connection):
                 handler.shut_down(self.now)
+        self.pool.lingering.close()
         for peer in self._peers:
             peer.close()
         self._listener.close()
