@@ -17,6 +17,8 @@ from evloop.observe.logwriter import LOG_SIZE
 from evloop.observe.messages import MESSAGES_SIZE
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.units import format_size
+from evloop.site.access.sizes import PASSWORDS_SIZE
+from evloop.site.origins import PREPARED_SIZE, constant_fields
 from evloop.site.routes import ROUTES_SIZE
 
 CONNECTION_SIZE = 7 * 1024
@@ -64,6 +66,8 @@ class MemoryPlan(NamedTuple):
     that wait for their turn, or a body of several parts."""
     heavy_size: int
     """What one of these may hold at the worst."""
+    extra: tuple[Term, ...] = ()
+    """The parts that not every site has."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -77,6 +81,7 @@ class MemoryPlan(NamedTuple):
             Term("messages", MESSAGES_SIZE),
             Term("preloaded files", self.memory_budget),
             Term("connections", self.connections_size),
+            *self.extra,
         )
         live = sum(term.size for term in replaced)
         return (
@@ -122,6 +127,7 @@ def plan_memory(
         connections=most,
         heavy_connections=most,
         heavy_size=CONNECTION_SIZE + config.max_head_size,
+        extra=_extra(config),
     )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.
     limit = config.memory_limit or (cgroup_limit // 2 if cgroup_limit else 0)
@@ -134,6 +140,15 @@ def plan_memory(
         needed = f"at least {format_size(least.ceiling)} is wanted"
         raise ConfigError("--memory-limit", format_size(limit), needed)
     return least
+
+
+def _extra(config: Config) -> tuple[Term, ...]:
+    terms = []
+    if config.htpasswd:
+        terms.append(Term("passwords", PASSWORDS_SIZE))
+    if constant_fields(config.cors) is None:
+        terms.append(Term("origins", PREPARED_SIZE))
+    return tuple(terms)
 
 
 def _least(wanted: MemoryPlan, *, implied: bool) -> MemoryPlan:

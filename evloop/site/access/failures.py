@@ -1,5 +1,7 @@
 """Failed tries of each address, which slow its next ones down."""
 
+from evloop.site.access.sizes import MAX_ADDRESSES
+
 FIRST_DELAY = 0.25
 """Seconds between two tries after a first failure; each further one doubles it. A typing error
 is not felt."""
@@ -10,10 +12,6 @@ MAX_WAIT = 4.0
 Less than a request may wait (Limits.file_timeout)."""
 FORGET_AFTER = 120.0
 """Seconds without a failure after which an address is like any other."""
-MAX_ADDRESSES = 1024
-"""Addresses that are remembered; the one whose failure is the oldest goes first."""
-FAILURES_SIZE = MAX_ADDRESSES * 512
-"""Bytes that all of them may come to take; tests/site/access measures it."""
 
 
 class _Record:

@@ -22,15 +22,11 @@ from evloop.site.access.failures import MAX_WAIT, Failures
 from evloop.site.access.hashes import MAX_PASSWORD_SIZE
 from evloop.site.access.htpasswd import PasswordFile
 from evloop.site.access.remembered import Remembered
+from evloop.site.access.sizes import MAX_CHECKS
 from evloop.site.clock import Clock
 
-MAX_CHECKS = 64
-"""Passwords that are checked or wait for it at once. Those of 64 users with bcrypt of cost 10
-take 5 s; who comes later is told to come again."""
 MAX_CHECKS_PER_ADDRESS = 8
 """Of them, those that came from one address: a browser has six connections with one password."""
-CHECKS_SIZE = MAX_CHECKS * 2048
-"""Bytes that all of them may come to take."""
 
 # Let's Encrypt and others ask there without a password (RFC 8555 section 8.3).
 _OPEN_TO_ALL = b".well-known/acme-challenge/"

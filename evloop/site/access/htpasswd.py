@@ -8,12 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from evloop.site.access.hashes import check_hash
+from evloop.site.access.sizes import MAX_FILE_SIZE
 
-MAX_FILE_SIZE = 256 * 1024
-"""Bytes of the file: about 3,000 users with bcrypt."""
-FILE_SIZE = 2 * 9 * MAX_FILE_SIZE
-"""Bytes that what was read may come to take, the old users beside the new: eight times the file
-for users with the shortest lines there can be, and the file itself. See tests/site/access."""
 _MAX_USER_SIZE = 255  # bytes; htpasswd.c of Apache takes no longer names
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 

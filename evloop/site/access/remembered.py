@@ -4,12 +4,10 @@ import os
 from hashlib import blake2b
 from hmac import compare_digest
 
+from evloop.site.access.sizes import MAX_REMEMBERED
+
 LIFETIME = 300.0
 """Seconds from the check, never prolonged: how long a check is good for."""
-MAX_REMEMBERED = 1024
-"""Users who are remembered at once; the one whose check is the oldest goes first."""
-REMEMBERED_SIZE = MAX_REMEMBERED * 384
-"""Bytes that all of them may come to take, the table included; tests/site/access measures it."""
 
 _KEY_SIZE = 32  # bytes
 _PLACE_SIZE = 8  # bytes of a key by which it is found; the others are compared in constant time
