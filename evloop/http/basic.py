@@ -32,7 +32,7 @@ def parse_basic(value: bytes) -> Credentials | None:
     if len(value) > MAX_FIELD_SIZE:
         return None
     found = _BASIC.fullmatch(value)
-    if found is None:
+    if found is None or len(found[1]) % 4:  # Python's decoder lets some broken endings pass
         return None
     try:
         text = binascii.a2b_base64(found[1], strict_mode=True)

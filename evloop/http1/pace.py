@@ -8,6 +8,8 @@ QUANTUM = 0.2
 """Seconds: what may be sent in this time is sent at once, and then there is a wait for as long.
 Over ten seconds the rate is exact to a fiftieth, and a connection wakes the loop five times a
 second."""
+_LEAST = 4 * 1024
+"""Bytes: when there is room for less it is not worth a send, and is waited for."""
 
 
 class Pacing:
@@ -35,13 +37,14 @@ class Pace:
     nothing is lost when the loop is late, and a rest is not followed by a longer burst than that.
     """
 
-    __slots__ = ("_at", "_clock", "_free", "_quantum", "_rate", "_room")
+    __slots__ = ("_at", "_clock", "_free", "_least", "_quantum", "_rate", "_room")
 
     def __init__(self, rate: int, after: int, clock: Callable[[], float]) -> None:
         self._rate = rate
         self._free = after
         self._clock = clock
         self._quantum = max(1.0, rate * QUANTUM)  # bytes
+        self._least = max(1.0, min(self._quantum / 2, _LEAST))
         self._room = self._quantum
         self._at = clock()
 
@@ -50,7 +53,7 @@ class Pace:
         now = self._clock()
         self._room = min(2 * self._quantum, self._room + (now - self._at) * self._rate)
         self._at = now
-        if self._free or 2 * self._room >= self._quantum:
+        if self._free or self._room >= self._least:
             return self._free + int(self._room)
         return 0
 

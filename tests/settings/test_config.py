@@ -385,4 +385,4 @@ def test_types_are_kept_by_ending() -> None:
 
 
 def test_some_may_be_left_empty() -> None:
-    assert Config(type=(), cors=[]).cors == ()
+    assert Config(type=(), cors=()).cors == ()
