@@ -38,7 +38,16 @@ MAY_NOT_IMPORT: dict[str, frozenset[str]] = {
 }
 
 # Modules that cost megabytes or milliseconds, and that serving files does not need.
-TOO_HEAVY = ("psutil", "rich", "asyncio", "ssl", "email", "logging.handlers")
+TOO_HEAVY = (
+    "psutil",
+    "rich",
+    "asyncio",
+    "ssl",
+    "email",
+    "logging.handlers",
+    "bcrypt",
+    "webbrowser",
+)
 
 
 def module_name(path: Path, package: Path) -> str:

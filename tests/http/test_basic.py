@@ -3,6 +3,8 @@
 from base64 import b64encode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evloop.http.basic import MAX_FIELD_SIZE, Credentials, parse_basic, user_in_head
 
@@ -57,6 +59,11 @@ def test_a_name_and_a_password_are_read(value: bytes) -> None:
 @pytest.mark.parametrize("value", NOT_TAKEN)
 def test_anything_else_is_none(value: bytes) -> None:
     assert parse_basic(value) is None
+
+
+@given(st.text("aB9+/=", max_size=12))
+def test_no_text_breaks_it(text: str) -> None:
+    parse_basic(b"Basic " + text.encode())
 
 
 def test_the_size_decides_before_anything_is_decoded() -> None:

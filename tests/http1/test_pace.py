@@ -3,9 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from fuzzing.stage import Stage
+from fuzzing.walk import PEER, Ends
 
 from evloop.http.response import Buffer, Window
+from evloop.http1.context import Context, Limits
+from evloop.http1.headcache import HeadCache
 from evloop.http1.pace import QUANTUM, PacedBody, Pacing
+from evloop.http1.protocol import Http1Protocol
+from evloop.http1.states import State
 
 SECONDS = 10.0
 
@@ -112,3 +118,46 @@ def test_it_is_its_source_in_everything_else() -> None:
     assert (body.remaining, body.done, body.is_heavy) == (None, False, True)
     body.close()
     assert source.is_closed
+
+
+# A connection whose responses are paced: nothing is lost, and all of them count.
+
+RATE = 1000
+ASKED = b"".join(
+    b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n" % target
+    for target in (b"page/100", b"content/5000", b"content/5000", b"body/4000", b"slow/1000")
+)
+
+
+def test_paced_responses_are_whole_and_share_the_rate() -> None:
+    clock, stage = Clock(), Stage()
+    begin = clock.now
+    pacing = Pacing(RATE, 0, clock)
+    context = Context(stage, Ends(), HeadCache(), Limits(send_timeout=1e9), pacing=pacing)
+    protocol = Http1Protocol(context, PEER, clock.now)
+    protocol.receive_data(ASKED, clock.now)
+    got = b""
+    while protocol.state is not State.IDLE:
+        if protocol.state is State.WAITING_DISK:
+            clock.now = protocol.deadline
+            assert protocol.body is None or not isinstance(protocol.body, PacedBody)
+            protocol.expire(clock.now)
+        offered = protocol.outgoing(clock.now)
+        if offered:
+            assert isinstance(offered, tuple)
+            got += b"".join(offered)
+            protocol.sent(sum(map(len, offered)), clock.now)
+    assert got == stage.promised
+    assert stage.open_bodies == 0
+    assert clock.now - begin == pytest.approx(15_000 / RATE, rel=0.05)  # a page is not paced
+
+
+def test_the_name_in_a_head_goes_with_the_exchange() -> None:
+    ends = Ends()
+    context = Context(Stage(), ends, HeadCache(), Limits(), user_of=lambda head: head[5:9])
+    protocol = Http1Protocol(context, PEER, 0.0)
+    protocol.receive_data(ASKED[: ASKED.index(b"GET", 3)], 0.0)
+    (page,) = protocol.outgoing(0.0)
+    assert isinstance(page, bytes)
+    protocol.sent(len(page), 0.0)
+    assert [exchange.user for exchange in ends.exchanges] == [b"page"]
