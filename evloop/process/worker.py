@@ -17,31 +17,27 @@ from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.http.basic import user_in_head
-from evloop.http.responder import Responder
-from evloop.http1.context import Context, Limits
+from evloop.http1.context import Context
 from evloop.http1.head import field_pattern
 from evloop.http1.headcache import HeadCache
-from evloop.http1.pace import Pacing
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
 from evloop.net.inbox import Inbox
 from evloop.net.listener import Listener
-from evloop.net.pool import ConnectionPool, PoolLimits
+from evloop.net.pool import ConnectionPool
 from evloop.net.protocol import Closing, Retention
 from evloop.net.reactor import Reactor, Waker
 from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
 from evloop.observe.metrics import Metrics
 from evloop.observe.snapshot import Snapshot
+from evloop.process.assembly import limits, pacing, pool_limits, read_fields, responder
 from evloop.process.environment import hand_over_log, open_log, open_root, shown_address
 from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
-from evloop.settings.choices import Transfer
 from evloop.settings.config import Config
 from evloop.settings.site_options import media_types
 from evloop.site.clock import Clock
-from evloop.site.fields import private_cache_control
-from evloop.site.origins import ISOLATION, MAX_PREPARED, ByOrigin, constant_fields
 from evloop.site.prepared import PreparedResponses
 from evloop.site.routes import SingleFile
 from evloop.site.site import Gate, Site, SiteSettings
@@ -87,7 +83,7 @@ class Worker:
             opened.callback(self.waker.close)
             self._build_site(config, plan, opened)
             opened.callback(self._cache.close)
-            self._pool = ConnectionPool(self.reactor, _pool_limits(config, plan))
+            self._pool = ConnectionPool(self.reactor, pool_limits(config, plan))
             self._pool.on_room = self._resume_listeners
             opened.callback(self._abort_connections)
             self._listeners: list[Listener] = []
@@ -120,41 +116,21 @@ class Worker:
         gate = self._open_gate(config, clock, opened) if config.htpasswd else None
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
+
+        def make_site(settings: SiteSettings, most_prepared: int | None) -> Site:
+            prepared = PreparedResponses(self._head_cache.forget, most_prepared)
+            self._prepared.append(prepared)
+            return Site(self._cache, self._reader, clock, settings, prepared, gate)
+
         self._context = Context(
-            self._responder(config, clock, gate),
+            responder(config, self._only, make_site),
             self._metrics,
             self._head_cache,
-            _limits(config),
-            fields=field_pattern(*_more_fields(config)),
-            pacing=_pacing(config),
+            limits(config),
+            fields=field_pattern(*read_fields(config)),
+            pacing=pacing(config),
             user_of=user_in_head if config.htpasswd else None,
         )
-
-    def _responder(self, config: Config, clock: Clock, gate: Gate | None) -> Responder:
-        """Return the site, or one for each kind of origin that may ask."""
-        settings = _site_settings(config, self._only)
-        origin = constant_fields(config.cors)
-        if origin is not None:
-            prepared = self._new_prepared(None)
-            return Site(
-                self._cache, self._reader, clock, settings._replace(origin=origin), prepared, gate
-            )
-        most = max(1, MAX_PREPARED // (len(config.cors) + 1))
-        return ByOrigin(
-            config.cors,
-            lambda fields: Site(
-                self._cache,
-                self._reader,
-                clock,
-                settings._replace(origin=fields),
-                self._new_prepared(most),
-                gate,
-            ),
-        )
-
-    def _new_prepared(self, most: int | None) -> PreparedResponses:
-        self._prepared.append(PreparedResponses(self._head_cache.forget, most))
-        return self._prepared[-1]
 
     def _open_gate(self, config: Config, clock: Clock, opened: ExitStack) -> Gate:
         """Return what asks for passwords. Raises ConfigError for a file that can't be taken."""
@@ -324,48 +300,3 @@ def _open_files(
     if sink is not None:
         opened.callback(sink.close)
     return root, only, sink
-
-
-def _site_settings(config: Config, only: SingleFile | None) -> SiteSettings:
-    cache_control = config.cache_control.encode()
-    return SiteSettings(
-        tuple(os.fsencode(name) for name in config.index),
-        private_cache_control(cache_control) if config.htpasswd else cache_control,
-        config.hidden,
-        config.transfer is Transfer.SENDFILE,
-        more_fields=ISOLATION if config.isolate else (),
-        only=only,
-    )
-
-
-def _more_fields(config: Config) -> list[bytes]:
-    """Return the request fields that are read for what not every site has."""
-    more = [b"authorization"] if config.htpasswd else []
-    return more if constant_fields(config.cors) is not None else [*more, b"origin"]
-
-
-def _pacing(config: Config) -> Pacing | None:
-    if not config.limit_rate:
-        return None
-    return Pacing(config.limit_rate, config.limit_rate_after, time.monotonic)
-
-
-def _limits(config: Config) -> Limits:
-    return Limits(
-        idle_timeout=config.idle_timeout,
-        head_timeout=config.head_timeout,
-        send_timeout=config.send_timeout,
-        linger_timeout=config.linger_timeout,
-        max_head_size=config.max_head_size,
-        min_rate=config.min_rate,
-        min_rate_grace=config.min_rate_grace,
-    )
-
-
-def _pool_limits(config: Config, plan: MemoryPlan) -> PoolLimits:
-    return PoolLimits(
-        connections=plan.connections,
-        per_address=config.max_connections_per_ip,
-        heavy=plan.heavy_connections,
-        linger_timeout=config.linger_timeout,
-    )
