@@ -53,6 +53,8 @@ def test_sizes_and_offsets_may_be_of_any_size(tmp_path: Path) -> None:
 def test_there_may_be_any_number_of_members(tmp_path: Path, count: int) -> None:
     with no_leaks():
         write_archive(tmp_path / "a.zip", [Member(b"%d/" % it, 0, 0) for it in range(count)])
+    tail = (tmp_path / "a.zip").read_bytes()[-98:]
+    assert tail.startswith(b"PK\6\6") is (count >= 0xFFFF)  # APPNOTE section 4.4.1.4
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert len(archive.infolist()) == count
         assert archive.infolist()[-1].filename == f"{count - 1}/"
