@@ -170,8 +170,8 @@ class Http1Protocol:
             found = answer_request(wait.request, wait.head, self._context, now)
             if isinstance(found, Answer):
                 self._start(found, wait.head, now)
-            else:
-                self._wait_for(found, now)
+            else:  # the file has changed meanwhile, and may do so again and again
+                self._wait_for(found, wait.until, now)
 
     def lost(self, error: OSError, now: float) -> None:
         self._abort(EndReason.CLIENT_RESET, now)
@@ -244,7 +244,7 @@ class Http1Protocol:
             if isinstance(found, Answer):
                 self._start(found, head, now)
             else:
-                self._wait_for(found, now)
+                self._wait_for(found, now + self._context.limits.file_timeout, now)
         elif not self._received:
             self._enter(_IDLE, now)
         elif self.state is not _HEAD:
@@ -319,9 +319,9 @@ class Http1Protocol:
 
     # Waiting
 
-    def _wait_for(self, wait: Wait, now: float) -> None:
-        """Wait until the file of a request is in memory."""
-        wait.until = now + self._context.limits.file_timeout
+    def _wait_for(self, wait: Wait, until: float, now: float) -> None:
+        """Wait until the file of a request is in memory, or it is *until*."""
+        wait.until = until
         self._wait = wait
         self._enter(_WAITING_FILE, now)
 
@@ -333,13 +333,11 @@ class Http1Protocol:
 
     def _give_up_waiting(self, now: float) -> None:
         wait = self._wait
+        assert wait is not None, "WAITING_FILE without what it waits for"
         self._cancel_wait()
-        if wait is not None:
-            error = RequestError(
-                503, "what the response takes was too long in coming", (_RETRY_AFTER,)
-            )
-            found = refuse(error, wait.request, self._context, now)
-            self._start(found, wait.head, now)
+        error = RequestError(503, "what the response takes was too long in coming", (_RETRY_AFTER,))
+        found = refuse(error, wait.request, self._context, now)
+        self._start(found, wait.head, now)
 
     def _cancel_wait(self) -> None:
         if self._wait is not None:

@@ -79,9 +79,7 @@ class Connection(Member):
 
     def finish(self, now: float) -> None:
         """Let what is being answered, or waits in the socket to be read, be the last."""
-        if self._settled.interest & READ:
-            self._receive(now)
-        self._do(self.protocol.finish, now)
+        self._do(self._finish, now)
 
     def shut_down(self, now: float) -> None:
         """End at once, because the server does or needs the room."""
@@ -89,8 +87,12 @@ class Connection(Member):
         self.close()
 
     def evict(self, now: float) -> bool:
+        if self._socket.fileno() < 0:
+            return False  # it went by itself
         protocol, since = self.protocol, self.protocol.since
         self._do(self._receive, now)
+        if self._socket.fileno() < 0:
+            return True
         if protocol.since != since or protocol.state.retention is Retention.BUSY:
             return False  # a request was there, and is answered or being answered
         self.shut_down(now)
@@ -100,10 +102,12 @@ class Connection(Member):
         """Log a defect of this program and close this one connection."""
         now = self._pool.reactor.now
         failures = self._pool.failures
-        if failures.allows(now):
-            _log.error("a connection failed%s", failures.note, exc_info=error)
-        self.protocol.fail(now)
-        self.close()
+        try:
+            if failures.allows(now):
+                _log.error("a connection failed%s", failures.note, exc_info=error)
+        finally:  # without memory there may be no message either
+            self.protocol.fail(now)
+            self.close()
 
     def close(self) -> None:
         """Close the socket and release everything. May be called again."""
@@ -172,12 +176,21 @@ class Connection(Member):
 
     # Keeping in line with the protocol
 
+    def _finish(self, now: float) -> None:
+        if self._settled.interest & READ:
+            self._receive(now)
+        self.protocol.finish(now)
+
     def _do(self, stimulus: Callable[[float], None], now: float) -> None:
-        stimulus(now)
-        if self.protocol.state.interest & WRITE:
-            self._transmit(now)
-        if self.protocol.state is not self._settled:
-            self._settle(now)
+        """Do what another one asks for, whose work goes on whatever becomes of this connection."""
+        try:
+            stimulus(now)
+            if self.protocol.state.interest & WRITE:
+                self._transmit(now)
+            if self.protocol.state is not self._settled:
+                self._settle(now)
+        except Exception as error:
+            self.fail(error)
 
     def _go_on(self, stimulus: Callable[[float], None], now: float) -> None:
         before = self._settled

@@ -106,11 +106,9 @@ class Listener:
 
         Only at the beginning of a turn it is known that one has.
         """
-        pool = self._pool
-        while is_needed and pool.is_full:
-            if not pool.make_room(now):
-                self._look_away(now + FULL_PAUSE)
-                return False
+        if is_needed and not self._pool.make_room(now):
+            self._look_away(now + FULL_PAUSE)
+            return False
         return is_needed
 
     def _welcome(self, accepted: SocketType, address: str, now: float) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from evloop.net.inbox import Inbox
 from evloop.net.pool import network_of
 from evloop.net.reactor import Reactor
+from evloop.process.environment import is_loopback
 from evloop.settings.config import Config, ConfigError
 from evloop.site.access.checker import Checker
 from evloop.site.access.gate import Gate
@@ -43,8 +44,3 @@ def open_gate(
     checker = Checker(inbox.post)
     opened.callback(checker.close)
     return Gate(file, remembered, checker, clock, reactor.call_at, network_of)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches *host*, an address."""
-    return host == "::1" or host.startswith("127.")

@@ -13,34 +13,20 @@ from contextlib import ExitStack
 from socket import SocketType
 
 from evloop.files.bodies import FileBody
-from evloop.files.cache import Cache, CacheSettings
-from evloop.files.reader import Reader
-from evloop.files.root import Root
-from evloop.http.basic import user_in_head
-from evloop.http1.context import Context
-from evloop.http1.head import field_pattern
-from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
-from evloop.net.inbox import Inbox
 from evloop.net.listener import Listener
 from evloop.net.pool import ConnectionPool
 from evloop.net.protocol import Closing, Retention
 from evloop.net.reactor import Reactor, Waker
-from evloop.observe.accesslog import AccessLog
-from evloop.observe.logwriter import LogWriter
-from evloop.observe.metrics import Metrics
 from evloop.observe.snapshot import Snapshot
-from evloop.process.assembly import limits, pacing, pool_limits, read_fields, responder
+from evloop.process.assembly import pool_limits
 from evloop.process.environment import hand_over_log, open_log, open_root, shown_address
 from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
+from evloop.process.service import OpenFiles, Service
 from evloop.settings.config import Config
-from evloop.settings.site_options import media_types
-from evloop.site.clock import Clock
-from evloop.site.prepared import PreparedResponses
-from evloop.site.routes import SingleFile
-from evloop.site.site import Gate, Site, SiteSettings
+from evloop.settings.development import as_served
 
 MAX_MEMORY_ERRORS = 50
 """Turns in a row that may end for want of memory before the worker gives up. With the pause
@@ -69,20 +55,21 @@ class Worker:
         on_bytes: Callable[[bytes, float], None],
     ) -> None:
         self._memory_errors = 0
-        self._inbox: Inbox | None = None
+        config = as_served(config)
         with ExitStack() as opened:
             for sock in sockets:
                 opened.callback(sock.close)
             self.addresses = [shown_address(sock) for sock in sockets]
-            self._root, self._only, self._sink = _open_files(config, opened)
+            files = _open_files(config, opened)
+            self._root, _, self._sink = files
             self.reactor = Reactor()
             opened.callback(self.reactor.close)
             if self._sink is not None:
                 self._sink.attach(self.reactor.call_at)
             self.waker = Waker(self.reactor, on_bytes)
             opened.callback(self.waker.close)
-            self._build_site(config, plan, opened)
-            opened.callback(self._cache.close)
+            self.service = Service(config, plan, files, self.reactor, self.addresses)
+            opened.callback(self.service.close)
             self._pool = ConnectionPool(self.reactor, pool_limits(config, plan))
             self._pool.on_room = self._resume_listeners
             opened.callback(self._abort_connections)
@@ -93,61 +80,8 @@ class Worker:
                 self._listeners.append(listener)
             self._opened = opened.pop_all()
 
-    def _build_site(self, config: Config, plan: MemoryPlan, opened: ExitStack) -> None:
-        """Put together what answers requests."""
-        self._reader = Reader(config.chunk_size)
-        self._head_cache = HeadCache()
-        self._prepared: list[PreparedResponses] = []
-        cache_settings = CacheSettings(
-            config.max_in_memory_size,
-            plan.memory_budget,
-            config.revalidate,
-            config.preload,
-            media_types(config.type),
-        )
-        self._cache = Cache(
-            self._root,
-            self._reader,
-            cache_settings,
-            self._forget_responses,
-            call_at=self.reactor.call_at,
-        )
-        clock = Clock()
-        gate = self._open_gate(config, clock, opened) if config.htpasswd else None
-        log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
-        self._metrics = Metrics(log)
-
-        def make_site(settings: SiteSettings, most_prepared: int | None) -> Site:
-            prepared = PreparedResponses(self._head_cache.forget, most_prepared)
-            self._prepared.append(prepared)
-            return Site(self._cache, self._reader, clock, settings, prepared, gate)
-
-        self._context = Context(
-            responder(config, self._only, make_site),
-            self._metrics,
-            self._head_cache,
-            limits(config),
-            fields=field_pattern(*read_fields(config)),
-            pacing=pacing(config),
-            user_of=user_in_head if config.htpasswd else None,
-        )
-
-    def _open_gate(self, config: Config, clock: Clock, opened: ExitStack) -> Gate:
-        """Return what asks for passwords. Raises ConfigError for a file that can't be taken."""
-        from evloop.process.passwords import open_gate  # it loads OpenSSL, 3 MB
-
-        self._inbox = Inbox(self.reactor)
-        opened.callback(self._inbox.close)
-        return open_gate(config, clock, self.reactor, self._inbox, opened, self.addresses)
-
     def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
-        return Http1Protocol(self._context, peer, now)
-
-    def _forget_responses(self) -> None:
-        """Release what responses hold: a file they were made of has gone."""
-        self._head_cache.clear()
-        for prepared in self._prepared:
-            prepared.clear()
+        return Http1Protocol(self.service.context, peer, now)
 
     # The loop
 
@@ -170,7 +104,7 @@ class Worker:
         self._memory_errors += 1
         if self._memory_errors >= MAX_MEMORY_ERRORS:
             raise MemoryError(f"no memory in {MAX_MEMORY_ERRORS} turns")
-        self._forget_responses()
+        self.service.forget_responses()
         if self._memory_errors == 1:
             _log.error("out of memory, going on")
         time.sleep(MEMORY_PAUSE)
@@ -179,7 +113,7 @@ class Worker:
 
     def drain(self, now: float) -> int:
         """Stop accepting and let each answer be the last; return how many are under way."""
-        self._context.drain()
+        self.service.context.drain()
         for listener in self._listeners:
             listener.drain(now)
         for connection in self.connections():
@@ -221,13 +155,13 @@ class Worker:
         for fd in descriptors:
             os.dup2(null, fd, inheritable=False)
         os.close(null)
-        self._cache.close()
+        self.service.cache.close()
         self._root.close()
 
     def _shared_descriptors(self) -> list[int]:
         descriptors = [*self.reactor.descriptors(), self.waker.writer.fileno()]
-        if self._inbox is not None:
-            descriptors.append(self._inbox.writer_descriptor)
+        if self.service.inbox is not None:
+            descriptors.append(self.service.inbox.writer_descriptor)
         descriptors += self._pool.lingering.descriptors()
         if self._sink is not None and self._sink.descriptor >= 0:
             descriptors.append(self._sink.descriptor)
@@ -239,7 +173,7 @@ class Worker:
             for connection in self.connections():
                 ends.callback(connection.shut_down, now)
             ends.callback(self._pool.lingering.close)
-        self._forget_responses()
+        self.service.forget_responses()
 
     def _resume_listeners(self) -> None:
         for listener in self._listeners:
@@ -257,7 +191,7 @@ class Worker:
         protocols = [each for each in all_protocols if isinstance(each, Http1Protocol)]
         bodies = [body for protocol in protocols if (body := protocol.body) is not None]
         sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
-        metrics, reader = self._metrics, self._reader
+        metrics, reader, cache = self.service.metrics, self.service.reader, self.service.cache
         connections = Counter(protocol.state.value for protocol in all_protocols)
         if lingering := len(self._pool.lingering):
             connections[Closing.LINGER.value] = lingering
@@ -267,8 +201,8 @@ class Worker:
             download_sizes=sizes,
             bytes_to_send=sum(body.remaining or 0 for body in bodies),
             bytes_buffered=sum(protocol.buffered for protocol in protocols),
-            bytes_preloaded=self._cache.budget.used,
-            files_preloaded=len(self._cache),
+            bytes_preloaded=cache.budget.used,
+            files_preloaded=len(cache),
             responses=metrics.responses,
             bytes_sent=metrics.bytes_sent,
             ends={end.value: count for end, count in metrics.ends.items()},
@@ -281,9 +215,7 @@ class Worker:
         )
 
 
-def _open_files(
-    config: Config, opened: ExitStack
-) -> tuple[Root, SingleFile | None, LogWriter | None]:
+def _open_files(config: Config, opened: ExitStack) -> OpenFiles:
     """Open the root and the log, and become whom *config* asks for in between.
 
     The root is opened before, since its parents may be closed to that user. The log is opened
@@ -299,4 +231,4 @@ def _open_files(
     sink = open_log(config)
     if sink is not None:
         opened.callback(sink.close)
-    return root, only, sink
+    return OpenFiles(root, only, sink)

@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from evloop.settings.choices import LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.bind import without_brackets
+from evloop.settings.choices import LogFormat, PreloadMode, Transfer
 from evloop.settings.options import (
     Option,
-    check_field_value,
-    check_file_name,
     check_host,
     check_name,
-    check_optional_path,
     check_path,
     choice_option,
     duration_option,
@@ -23,11 +21,8 @@ from evloop.settings.options import (
     whole_option,
 )
 from evloop.settings.printable import shown
-from evloop.settings.site_options import check_origin, check_type
+from evloop.settings.site_config import RootPath, SiteConfig
 from evloop.settings.units import format_size
-
-RootPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-"""What names the directory that is served."""
 
 
 class ConfigError(ValueError):
@@ -38,7 +33,7 @@ class ConfigError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(SiteConfig):
     """The settings of a server. Sizes are bytes, times seconds.
 
     Each setting takes a value of its type, or the text that the command line would take: "32KiB",
@@ -48,13 +43,24 @@ class Config:
     Raises ConfigError, which names the setting, for values that can't be used.
     """
 
-    root: RootPath = "."
     host: tuple[str, ...] = field(
         default=("127.0.0.1", "::1"),
-        metadata=texts_option("ADDRESS", "address to listen on; may be repeated", check_host),
+        metadata=texts_option(
+            "ADDRESS",
+            "address to listen on, a port may follow: 0.0.0.0, [::1]:80; :: is IPv4 too unless"
+            " an IPv4 address stands beside it; may be repeated",
+            check_host,
+            without_brackets,
+        ),
     )
     port: int = field(
         default=8080, metadata=whole_option(0, 65535, "port to listen on; 0 takes a free one")
+    )
+    dev: bool = field(
+        default=False,
+        metadata=switch_option(
+            "for editing: browsers ask for each file every time, and get what was saved last"
+        ),
     )
     max_in_memory_size: int = field(
         default=1024**2,
@@ -91,63 +97,6 @@ class Config:
     send_queue: int = field(
         default=64 * 1024,
         metadata=size_option(4096, "unsent bytes the kernel may hold per connection", 1024**3),
-    )
-    revalidate: float = field(
-        default=1.0,
-        metadata=duration_option(0, "a cached file is checked on the disk at most this often"),
-    )
-    index: tuple[str, ...] = field(
-        default=("index.html",),
-        metadata=texts_option(
-            "NAME", "file that answers for its directory; may be repeated", check_file_name
-        ),
-    )
-    cache_control: str = field(
-        default="public, max-age=3600",
-        metadata=text_option("VALUE", "Cache-Control of every file", check_field_value),
-    )
-    symlinks: Symlinks = field(
-        default=Symlinks.INSIDE,
-        metadata=choice_option(
-            Symlinks, "symbolic links to follow: those that stay beneath ROOT, none, or all"
-        ),
-    )
-    hidden: bool = field(
-        default=False,
-        metadata=switch_option(
-            "whether names with a leading dot are served; /.well-known/ always is"
-        ),
-    )
-    type: tuple[str, ...] = field(
-        default=(),
-        metadata=texts_option(
-            ".EXT=TYPE",
-            "media type of names with this ending; may be repeated",
-            check_type,
-            may_be_empty=True,
-        ),
-    )
-    cors: tuple[str, ...] = field(
-        default=(),
-        metadata=texts_option(
-            "ORIGIN",
-            "origin whose scripts may read the files, as https://app.example, or * for all;"
-            " may be repeated",
-            check_origin,
-            may_be_empty=True,
-        ),
-    )
-    isolate: bool = field(
-        default=False,
-        metadata=switch_option("whether pages are isolated, which SharedArrayBuffer needs"),
-    )
-    htpasswd: str = field(
-        default="",
-        metadata=text_option(
-            "FILE",
-            "users and password hashes, as htpasswd -B makes them, that the site asks for",
-            check_optional_path,
-        ),
     )
     limit_rate: int = field(
         default=0,
@@ -222,13 +171,19 @@ class Config:
         default="auto",
         metadata=text_option(
             "PATH",
-            "where responses are logged: a file, - for the standard output, or off;"
-            " auto: - when that is a terminal",
+            "where responses are logged: a file, - for the standard output, or off; auto: -"
+            " unless that is closed or /dev/null",
             check_path,
         ),
     )
     log_format: LogFormat = field(
         default=LogFormat.COMBINED, metadata=choice_option(LogFormat, "how responses are logged")
+    )
+    verbose: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether the start also tells the strategy and the memory plan, term by term"
+        ),
     )
     open: bool = field(
         default=False, metadata=switch_option("whether the command opens the site in a browser")
@@ -237,7 +192,7 @@ class Config:
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", _read_root(self.root))
         for name, option in OPTIONS.items():
-            value = _read(option_name(name), getattr(self, name), option)
+            value = read_setting(option_name(name), getattr(self, name), option)
             object.__setattr__(self, name, value)  # the way round `frozen` for its own class
 
     @property
@@ -274,29 +229,6 @@ def default_text(name: str) -> str:
     return " ".join(option.show(each) for each in (default if option.repeatable else (default,)))
 
 
-def read_config(
-    root: str, given: Mapping[str, list[str]], environment: Mapping[str, str]
-) -> Config:
-    """Return the settings that *given* (texts by setting) and the environment make.
-
-    What is given goes before the environment. A repeatable variable is a list with commas.
-
-    Raises ConfigError that names the option or the variable, and the value.
-    """
-    values: dict[str, Any] = {"root": root}
-    for name, option in OPTIONS.items():
-        source, texts = option_name(name), given.get(name)
-        if texts is None and (text := environment.get(variable_name(name))) is not None:
-            source, texts = variable_name(name), _split(text) if option.repeatable else [text]
-        if texts is not None:
-            values[name] = _read(source, texts if option.repeatable else texts[-1], option)
-    return Config(**values)
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
-
-
 def _read_root(root: RootPath) -> str:
     try:
         path = os.fsdecode(root)
@@ -307,8 +239,8 @@ def _read_root(root: RootPath) -> str:
     return path
 
 
-def _read(source: str, value: object, option: Option) -> Any:
-    """Return the setting that *value* means; *source* is what an error calls it."""
+def read_setting(source: str, value: object, option: Option) -> Any:
+    """Return the setting that *value* means; *source* is what a ConfigError calls it."""
     if not option.repeatable:
         return _read_one(source, value, option)
     members = value if isinstance(value, list | tuple) else (value,)

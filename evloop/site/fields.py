@@ -53,7 +53,7 @@ class ResponseFields:
     def caching(self, entry: Entry) -> list[Field]:
         """What a 304 needs (RFC 9110 section 15.4.5), and every 200 and 206 too."""
         return [
-            *self.general(),
+            *self.general(b"Accept-Encoding" if entry.varies else b""),
             (b"ETag", entry.etag),
             (b"Cache-Control", self._cache_control),
         ]
@@ -66,6 +66,8 @@ class ResponseFields:
             (b"Accept-Ranges", b"bytes"),
             NOSNIFF,
         ]
+        if entry.coding:
+            fields.append((b"Content-Encoding", entry.coding))
         last_modified = self.last_modified(entry)
         if last_modified is not None:
             fields.append((b"Last-Modified", format_date(last_modified)))

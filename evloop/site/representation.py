@@ -17,9 +17,9 @@ def digest_field(entry: Entry) -> Field | None:
     """Return the Repr-Digest of *entry*; None when it is streamed, or over MAX_DIGESTED bytes."""
     if entry.content is None or entry.size > MAX_DIGESTED:
         return None
-    if not isinstance(entry.prepared, tuple):
-        entry.prepared = repr_digest(_new_sha256()(entry.content.view).digest())
-    return entry.prepared
+    if not entry.sha256:
+        entry.sha256 = _new_sha256()(entry.content.view).digest()
+    return repr_digest(entry.sha256)
 
 
 def _new_sha256() -> Callable[[memoryview], Any]:

@@ -5,12 +5,13 @@ A request goes through the stages in the order in which they may fail (RFC 9110 
     locate      which file the target may mean            405, 400, 404
     authorise   who asks, if the site has passwords       401, 429, 503
     find        that file                                 404, 403, 308, 500, 503
+    negotiate   in which content coding                   503
     judge       preconditions, then the range             304, 412, 416
     render      the fields and the body                   200, 206
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from evloop.files.bodies import FileBody, SendfileBody
 from evloop.files.cache import Cache, Found
@@ -19,40 +20,27 @@ from evloop.files.entry import Entry
 from evloop.files.reader import Reader
 from evloop.http.conditional import CONDITIONAL_FIELDS, Validators, Verdict, evaluate, range_applies
 from evloop.http.digest_fields import wants_sha256
-from evloop.http.error_page import error_page
-from evloop.http.fields import accepts_html
 from evloop.http.ranges import UnsatisfiableRangeError, parse_ranges, unsatisfied_range
 from evloop.http.request import Request, RequestError
 from evloop.http.responder import Pending
-from evloop.http.response import Field, Response
+from evloop.http.response import Response
 from evloop.http.target import Target, directory_location, parse_target
 from evloop.site.clock import Clock
+from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.fields import ALLOW, ResponseFields
-from evloop.site.origins import OriginFields
+from evloop.site.negotiator import Negotiator
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
+from evloop.site.redirection import redirection
 from evloop.site.refusals import Refusals, refusal
 from evloop.site.representation import digest_field
-from evloop.site.routes import SingleFile, index_paths, is_hidden, router, single_file_router
+from evloop.site.routes import index_paths, is_hidden, router, single_file_router
+from evloop.site.settings import SiteSettings
+
+__all__ = ["Site", "SiteSettings"]
 
 _SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range", b"want-repr-digest"))
-
-
-class SiteSettings(NamedTuple):
-    """What of a site is a matter of taste."""
-
-    index_names: tuple[bytes, ...] = (b"index.html",)
-    cache_control: bytes = b"public, max-age=3600"
-    hidden: bool = False
-    """Whether names that begin with a dot are served."""
-    sendfile: bool = False
-    """Whether the kernel moves the bytes of streamed files."""
-    origin: OriginFields = OriginFields()
-    """What scripts of other origins are told."""
-    more_fields: tuple[Field, ...] = ()
-    """Those that each response has beside the usual ones."""
-    only: SingleFile | None = None
-    """The one file that is served, if there is but one."""
+_NO_INDEX = (FileNotFoundError, IsADirectoryError)
 
 
 class Gate(Protocol):
@@ -79,13 +67,18 @@ class Site:
         clock: Clock,
         settings: SiteSettings,
         prepared: PreparedResponses,
+        *,
         gate: Gate | None = None,
+        directories: Directories = NO_DIRECTORIES,
+        negotiator: Negotiator | None = None,
     ) -> None:
         self._cache = cache
         self._reader = reader
         self._clock = clock
         self._settings = settings
         self._prepared = prepared
+        self._directories = directories
+        self._negotiator = negotiator
         self._file_body = SendfileBody if settings.sendfile else FileBody
         self._gate = gate
         self._route = (
@@ -111,14 +104,17 @@ class Site:
             if waits_for is not None:
                 return waits_for
         try:
+            if route.target.query and self._directories.is_archive(route.target):
+                self._cache.look_at_root(now)
+                return self._directories.archive(request, route.target, self._fields.general())
             found = self._find(route.paths, now)
+            if self._negotiator is not None and isinstance(found, Found):
+                found = self._negotiator.select(found, request, now)
             if not isinstance(found, Found):
                 return found
             return self._respond_with(found, request, now)
-        except IsADirectoryError:
-            return self._redirect(request, route.target)
         except OSError as error:
-            raise refusal(error) from error
+            return self._without_file(request, route.target, error)
 
     def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
         """Return the error page for *error*; *request* is None when it was not understood."""
@@ -135,20 +131,24 @@ class Site:
                 continue
         return self._cache.find(paths[-1], now)
 
+    def _without_file(self, request: Request, target: Target, error: OSError) -> Response:
+        """Answer what has no file to be answered with: a directory, or else *error* says why."""
+        if isinstance(error, IsADirectoryError) and not target.is_directory:
+            return self._redirect(request, target)
+        if not (target.is_directory and isinstance(error, _NO_INDEX)):
+            raise refusal(error) from error
+        try:
+            general = self._fields.general(vary=b"Accept")
+            return self._directories.listing(request, target, general)
+        except OSError as trouble:
+            raise refusal(trouble) from trouble
+
     def _redirect(self, request: Request, target: Target) -> Response:
         """Send the client of a directory to the address with the slash, if that has a page."""
-        if target.is_directory or not self._has_index(target.path):
+        if not self._directories.answers(target) and not self._has_index(target.path):
             raise RequestError(404, "a directory without an index")
-        media_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
-        fields = [
-            *self._fields.general(vary=b"Accept"),
-            (b"Location", directory_location(target)),
-            (b"Content-Type", media_type),
-            (b"Cache-Control", self._settings.cache_control),
-        ]
-        return Response(
-            308, fields, length=len(page), page=b"" if request.method == b"HEAD" else page
-        )
+        location, cache_control = directory_location(target), self._settings.cache_control
+        return redirection(308, location, request, self._fields, cache_control)
 
     def _has_index(self, path: bytes) -> bool:
         settings = self._settings

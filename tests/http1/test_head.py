@@ -311,6 +311,14 @@ def test_a_request_says_what_it_wants() -> None:
     assert (request.is_http_11, request.keep_alive, request.has_body) == (True, True, False)
 
 
+def test_accept_encoding_is_not_accept() -> None:
+    lines = (b"Accept-Language: x", b"accept-encoding: gzip ", b"Accept: y", b"Accept-Encodings: z")
+    request = parse_head(head(b"GET / HTTP/1.1", *lines, b"ACCEPT-ENCODING:br"))
+    assert request.fields[b"accept-encoding"] == b"gzip, br"
+    assert request.fields[b"accept"] == b"y"
+    assert len(request.fields) == 3
+
+
 def test_more_fields_are_read_where_they_are_asked_for() -> None:
     lines = (b"Origin: a", b"AUTHORIZATION: b", b"X-Origin: c", b"Originx: d", b"Zz: e")
     whole = head(b"GET / HTTP/1.1", *lines)
@@ -452,7 +460,7 @@ def test_what_was_searched_is_not_searched_again() -> None:
 
 
 _NAMES = st.sampled_from(
-    [b"Accept", b"accept-language", b"RANGE", b"X-Range", b"If-Match", b"Host"]
+    [b"Accept", b"Accept-Encoding", b"accept-language", b"RANGE", b"X-Range", b"If-Match", b"Host"]
 )
 _VALUES = st.text('a :,\t\\"é/range', max_size=12).map(lambda text: text.encode("latin-1"))
 
@@ -471,7 +479,7 @@ def test_the_fields_are_those_that_the_parser_sees(lines: list[tuple[bytes, byte
         with pytest.raises(RequestError):
             parse_head(whole)
         return
-    wanted = (b"accept", b"range", b"if-match", b"host")
+    wanted = (b"accept", b"accept-encoding", b"range", b"if-match", b"host")
     assert parse_head(whole).fields == {
         name: b", ".join(seen[name]) for name in wanted if name in seen
     }

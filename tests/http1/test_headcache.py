@@ -142,8 +142,21 @@ DISTINCT = {
 }
 
 
-@pytest.mark.parametrize("moving", [False, True], ids=["within a second", "over seconds"])
-@pytest.mark.parametrize("form", DISTINCT.values(), ids=DISTINCT.keys())
+QUICK = {"plain", "many targets"}
+FORMS = [
+    pytest.param(form, id=name, marks=[] if name in QUICK else pytest.mark.slow)
+    for name, form in DISTINCT.items()
+]
+
+
+@pytest.mark.parametrize(
+    "moving",
+    [
+        pytest.param(False, id="within a second"),
+        pytest.param(True, id="over seconds", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("form", FORMS)
 def test_its_memory_stays_within_what_it_says(site: Bench, form: bytes, moving: bool) -> None:
     # Over seconds, the answers of the second before are there still when new ones are made.
     context = context_of(site.site, HeadCache())

@@ -152,7 +152,7 @@ class TestPasswords:
 
     def test_without_them_there_is_no_thread_nor_descriptor_more(self, root: Path) -> None:
         with serving(root) as server:
-            assert server.worker._inbox is None
+            assert server.worker.service.inbox is None
 
     @pytest.mark.parametrize("log_format", ["combined", "json"])
     def test_the_log_has_the_name(self, root: Path, tmp_path: Path, log_format: str) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -39,6 +40,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(root / "small.txt", b"s" * SMALL)
     write(root / "medium.bin", bytes(MEDIUM))
     write(root / "large.bin", bytes(LARGE))
+    write(root / "coded.txt", b"c" * SMALL)
+    write(root / "coded.txt.br", b"br" * 100)
     write(root / "in-memory.bin", bytes(PRELOADED))
     return root
 
@@ -153,6 +156,10 @@ _NOISE = frozenset({"brk", "mmap", "munmap", "madvise", "clock_gettime", "restar
 _SAME = {"epoll_pwait": WAIT, "epoll_pwait2": WAIT}
 
 
+QUIET = ("--revalidate", "1h", "--access-log", "off")
+"""No look at the disk, and no log, which a pipe would get."""
+
+
 @contextmanager
 def traced(process: int, trace: Path) -> Iterator[Counter[str]]:
     """Count the system calls of *process* by name; the counts are there when the context ends.
@@ -202,6 +209,14 @@ def revalidations(command: Command, client: Client) -> None:
         assert client.get("/small.txt", "If-None-Match: *").status == 304
 
 
+def negotiations(command: Command, client: Client) -> None:
+    """No head comes twice, so none is recalled."""
+    for number in range(REQUESTS):
+        fields = f"X: {time.monotonic_ns()}\nAccept-Encoding: gzip, deflate, br, zstd"
+        coded, plain = (client.get(f"/{name}.txt", fields) for name in ("coded", "small"))
+        assert (coded.body, plain.body) == (b"br" * 100, b"s" * SMALL), number
+
+
 # The server closes first here, so it lingers until the client has closed too.
 _CONNECTING = ("getsockname", "ioctl", "sendto", "shutdown", "close")
 
@@ -209,6 +224,7 @@ _CONNECTING = ("getsockname", "ioctl", "sendto", "shutdown", "close")
 EXPECTED: dict[str, tuple[Callable[[Command, Client], None], dict[str, int]]] = {
     "keep-alive": (keep_alive, {"recvfrom": 1, "sendto": 1, WAIT: 1}),
     "revalidation": (revalidations, {"recvfrom": 1, "sendto": 1, WAIT: 1}),
+    "negotiation": (negotiations, {"recvfrom": 2, "sendto": 2, WAIT: 2}),
     # The second accept finds nobody, the second wait is for the request, and what is read last
     # is the end.
     "connection": (
@@ -225,7 +241,7 @@ EXPECTED: dict[str, tuple[Callable[[Command, Client], None], dict[str, int]]] = 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_request_costs_these_system_calls(root: Path, tmp_path: Path, name: str) -> None:
     act, each = EXPECTED[name]
-    with Command(root, "--revalidate", "1h") as command, Client(command.address) as client:
+    with Command(root, *QUIET) as command, Client(command.address) as client:
         act(command, client)
         with traced(command.process.pid, tmp_path / "trace") as found:
             act(command, client)
@@ -242,7 +258,7 @@ def test_a_download_is_refills_and_nothing_else(
     root: Path, tmp_path: Path, transfer: str, moves: set[str]
 ) -> None:
     with (
-        Command(root, "--transfer", transfer, "--revalidate", "1h") as command,
+        Command(root, "--transfer", transfer, *QUIET) as command,
         Client(command.address) as client,
     ):
         client.get("/large.bin")

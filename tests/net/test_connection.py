@@ -13,12 +13,13 @@ from evloop.files.cache import CacheSettings
 from evloop.http1.context import Limits
 from evloop.http1.states import State
 from evloop.net.connection import BURST_SENDS, BURST_SIZE, CROWD, Connection
+from evloop.net.pool import SPARED
 from evloop.net.protocol import NOTHING, READ
 from evloop.observe.exchange import EndReason
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
-from tests.support.wire import CHUNK, FaultySocket, Peer, Wire
+from tests.support.wire import CHUNK, ColdReader, FaultySocket, Peer, Wire
 
 SMALL = b"small file\n" * 20
 LARGE = os.urandom(3 * 1024 * 1024 + 17)
@@ -47,6 +48,17 @@ def only(wire: Wire) -> Connection:
 def split(answer: bytes) -> tuple[int, bytes]:
     head, end, body = answer.partition(b"\r\n\r\n")
     return parse_head(head + end)[0], body
+
+
+def fail_once(wire: Wire, patch: pytest.MonkeyPatch) -> None:
+    """Let the next request meet a defect."""
+    respond = wire.site.respond
+
+    def defect(*ignored: object) -> None:
+        patch.setattr(wire.site, "respond", respond)
+        raise RuntimeError("a defect")
+
+    patch.setattr(wire.site, "respond", defect)
 
 
 def test_a_request_is_answered_in_the_turn_in_which_it_comes(wire: Wire) -> None:
@@ -341,6 +353,66 @@ class TestEnds:
                 wire.wait(1.0)
         messages = [record.getMessage() for record in caplog.records]
         assert messages == ["a connection failed", "a connection failed (9 more before it)"]
+
+    def test_a_defect_keeps_nobody_asleep(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        disk = ColdReader()
+        disk.is_cold = True
+        with no_leaks(), Wire(root, reader=disk) as wire:
+            peers = [wire.connect()[0] for _ in range(3)]
+            for peer in peers:
+                peer.send(GET_SMALL)
+            wire.turn()
+            states = [each.protocol.state for each in wire.connections]
+            assert states == [State.WAITING_FILE] * 3
+            fail_once(wire, monkeypatch)
+            disk.is_cold = False
+            wire.until(lambda: peers[0].is_ended or peers[0].is_reset, *peers)
+            assert [record.message for record in caplog.records] == ["a connection failed"]
+            for peer in peers[1:]:
+                assert split(wire.exchange(peer, b"")) == (200, SMALL)
+            assert split(wire.exchange(peers[1], GET_LARGE)) == (200, LARGE)
+
+    def test_a_defect_of_one_that_is_to_go_is_its_own(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with no_leaks(), Wire(root, max_connections=1) as wire:
+            wire.listen()
+            idle = wire.call()
+            wire.turn()
+            wire.wait(SPARED)
+            other = wire.call()
+            idle.send(GET_SMALL)
+            fail_once(wire, monkeypatch)
+            wire.turn()
+            assert [record.message for record in caplog.records] == ["a connection failed"]
+            assert split(wire.exchange(other, GET_SMALL)) == (200, SMALL)
+
+    def test_a_defect_of_one_does_not_keep_the_others_from_finishing(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        peers = [wire.connect()[0] for _ in range(3)]
+        peers[0].send(GET_SMALL)
+        fail_once(wire, monkeypatch)
+        for connection in wire.connections:
+            connection.finish(wire.now)
+        wire.until(lambda: all(peer.is_ended or peer.is_reset for peer in peers), *peers)
+
+    def test_a_defect_that_can_not_be_told_is_an_end_too(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        peer, _ = wire.connect()
+        peer.send(GET_SMALL)
+
+        def out_of_memory(*ignored: object, **more: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(wire.site, "respond", out_of_memory)
+        monkeypatch.setattr(logging.getLogger("evloop"), "error", out_of_memory)
+        with pytest.raises(MemoryError):
+            wire.turn()
+        assert wire.pool.count == 0
 
     def test_an_abort_is_a_reset_while_something_is_under_way(self, wire: Wire) -> None:
         peer, _ = wire.connect()

@@ -57,7 +57,7 @@ def _check_bcrypt(cost: int) -> None:
     if not 4 <= cost <= MAX_BCRYPT_COST:
         raise ValueError(f"a cost of 4 to {MAX_BCRYPT_COST} is possible")
     if find_spec("bcrypt") is None:
-        raise ValueError("bcrypt is not installed: pip install 'evloop[auth]'")
+        raise ValueError("bcrypt is not installed: pip install 'evloop-server[auth]'")
 
 
 def _check_rounds(rounds: int) -> None:

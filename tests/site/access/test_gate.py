@@ -68,7 +68,7 @@ class Door:
         self.gate = Gate(file, self.remembered, self.checker, bench.clock, bench.scheduler.call_at)
         prepared = PreparedResponses()
         settings = SiteSettings()
-        self.site = Site(bench.cache, bench.reader, bench.clock, settings, prepared, self.gate)
+        self.site = Site(bench.cache, bench.reader, bench.clock, settings, prepared, gate=self.gate)
         self.head_cache = HeadCache()
         self.context = Context(self.site, Metrics(), self.head_cache, Limits(), fields=FIELDS)
 

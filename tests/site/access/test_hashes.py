@@ -118,6 +118,6 @@ LONGEST = b"$5$sAlt12$" + sha256_crypt(b"x" * MAX_PASSWORD_SIZE, b"sAlt12", 5000
 
 def test_without_bcrypt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evloop.site.access.hashes.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"pip install 'evloop\[auth\]'"):
+    with pytest.raises(ValueError, match=r"pip install 'evloop-server\[auth\]'"):
         check_hash(TAKEN[0])
     check_hash(TAKEN[3])
