@@ -29,6 +29,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "evloop.observe": ("evloop.observe", "evloop.net.lag", "evloop.settings.choices"),
     "evloop.compress": ("evloop.compress", "evloop.files", "evloop.settings"),
     "evloop.site": ("evloop.site", "evloop.http", "evloop.files", "evloop"),
+    "evloop.demo": (
+        "evloop.demo",
+        "evloop.http",
+        "evloop.observe.snapshot",
+        "evloop.site.clock",
+        "evloop.site.fields",
+        "evloop",
+    ),
 }
 
 # Who may not touch what outside of the package.
@@ -42,6 +50,7 @@ MAY_NOT_IMPORT: dict[str, frozenset[str]] = {
 # Modules that cost megabytes or milliseconds, and that serving files does not need.
 TOO_HEAVY = (
     "evloop.compress",
+    "evloop.demo",
     "brotli",
     "backports",
     "compression",
@@ -163,6 +172,8 @@ BREACHES = [
     ("site.site", "from evloop.net.reactor import Reactor", "evloop.net.reactor"),
     ("settings.units", "from evloop.process.server import Server", "evloop.process.server"),
     ("process.server", "from evloop.cli import main", "evloop.cli"),
+    ("demo.figures", "from evloop.process.memory import process_size", "evloop.process.memory"),
+    ("site.site", "from evloop.demo import responder", "evloop.demo.responder"),
     ("process.server", "from evloop.compress import tree", "evloop.compress.tree"),
     ("files.mime", "import evloop.compress.coders", "evloop.compress.coders"),
     ("compress.tree", "from evloop.process.server import Server", "evloop.process.server"),

@@ -26,7 +26,7 @@ EPOCH = "1700000000"
 DEADLINE = 300.0
 
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
-ROOMS = {"cli", "compress", "files", "http", "http1", "net"}
+ROOMS = {"cli", "compress", "demo", "files", "http", "http1", "net"}
 ROOMS |= {"observe", "process", "settings", "site"}
 
 
@@ -153,6 +153,35 @@ def test_serving_needs_one_package(metadata: Message) -> None:
     assert [need for need in needs if "extra ==" not in need] == ["httptools<1,>=0.6.4"]
     extras = {"auth", "compress", "tools", "plot", "test", "dev"}
     assert set(metadata.get_all("Provides-Extra", [])) == extras
+
+
+def test_no_release_is_published_without_the_projects_address(
+    workflows: dict[str, Any], tmp_path: Path
+) -> None:
+    runs = [str(step.get("run")) for step in steps(workflows["release"])]
+    (step,) = (run for run in runs if "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY" in run)
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    address = "https://forge.test/owner/repository"
+    environment = {
+        "GITHUB_SERVER_URL": "https://forge.test",
+        "GITHUB_REPOSITORY": "owner/repository",
+    }
+    for urls, code in (
+        ("", 1),
+        (f'Homepage = "{address}-of-another"\n', 1),
+        (f'Homepage = "{address}"\n', 0),
+    ):
+        (where := tmp_path / "pyproject.toml").write_text(text + urls)
+        done = subprocess.run(
+            ["bash", "-ec", step], cwd=where.parent, env={**os.environ, **environment}, check=False
+        )
+        assert done.returncode == code, urls
+
+
+def test_an_address_that_is_given_is_a_whole_one(metadata: Message) -> None:
+    for named in metadata.get_all("Project-URL", []):
+        assert re.fullmatch(r"[A-Z]\w+, https://[\w./-]+", named)
+        assert "OWNER" not in named
 
 
 def test_each_python_that_is_tested_is_named(metadata: Message) -> None:
