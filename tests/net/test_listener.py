@@ -1,7 +1,11 @@
 """Accepting: a bounded number at a time, and none while there is no room."""
 
+import contextlib
 import errno
 import logging
+import os
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +14,11 @@ import pytest
 from evloop.http1.states import State
 from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE, FULL_PAUSE
 from evloop.net.pool import LOG_INTERVAL, SPARED, ConnectionPool, PoolLimits
+from evloop.net.reactor import Waker
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
-from tests.support.wire import Wire
+from tests.support.wire import ColdReader, Wire
 
 GET = request("/file.txt")
 
@@ -178,6 +183,45 @@ def test_a_drain_answers_what_an_idle_connection_has_sent_already(root: Path) ->
         wire.until(lambda: peer.is_ended, peer)
         assert status(bytes(peer.received)) == 200
         assert b"\r\nConnection: close\r\n" in peer.received
+
+
+def test_the_end_of_one_is_not_that_of_who_takes_its_number_in_a_drain(root: Path) -> None:
+    """The drain closes an idle connection that was reset, and accepts another in its place."""
+    reader = ColdReader()
+    with (
+        no_leaks(),
+        Wire(root, max_connections=1, reader=reader) as wire,
+        contextlib.ExitStack() as stack,
+    ):
+        listener, _ = wire.listen()
+        old = wire.call()
+        wire.turn()
+        wire.wait(2 * SPARED)
+        (idle,) = wire.connections
+        number = wire.reactor.descriptors()[-1]
+
+        def drain(data: bytes, now: float) -> None:
+            wire.context.drain()
+            listener.drain(now)
+            for connection in wire.connections:
+                connection.finish(now)
+
+        waker = Waker(wire.reactor, drain)
+        stack.callback(waker.close)
+        new = wire.call()
+        reader.is_cold = True  # so that the new one waits, and is not to read
+        new.socket.send(GET)
+        waker.write(b"x")
+        old.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        old.close()
+        # The number of its client's end, which is lower, is taken.
+        stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        wire.turn()
+        assert wire.connections != [idle]
+        assert number in wire.reactor.descriptors()
+        reader.is_cold = False
+        wire.until(lambda: new.is_ended, new)
+        assert status(bytes(new.received)) == 200
 
 
 SLOW = GET[:5]
