@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import logging
 import os
 import socket
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from evloop.http1.states import State
+from evloop.net.connection import Connection
 from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE, FULL_PAUSE
-from evloop.net.pool import LOG_INTERVAL, SPARED, ConnectionPool, PoolLimits
+from evloop.net.pool import LISTED, LOG_INTERVAL, SPARED, ConnectionPool, PoolLimits
 from evloop.net.reactor import Waker
 from tests.support.bench import write
 from tests.support.client import parse_head, request
@@ -118,6 +120,23 @@ def test_silent_connections_at_the_limit_shut_nobody_out(root: Path) -> None:
             peer = wire.call()
             assert status(wire.exchange(peer, GET)) == 200
         assert wire.pool.count == 50
+
+
+def test_who_was_listed_to_go_and_went_is_not_kept(root: Path) -> None:
+    with Wire(root, max_connections=20) as wire:
+        wire.listen()
+        peers = [wire.call() for _ in range(20)]
+        wire.turn()
+        wire.wait(2 * SPARED)
+        assert status(wire.exchange(wire.call(), GET)) == 200  # one went for it
+        assert wire.pool.evicted == 1
+        for peer in peers:
+            peer.close()
+        wire.wait(SPARED)
+        wire.wait(LISTED)
+        gc.collect()
+        alive = [each for each in gc.get_objects() if isinstance(each, Connection)]
+        assert len(alive) == len(wire.connections) == 1
 
 
 def test_a_connection_that_has_just_come_is_spared(root: Path) -> None:
