@@ -162,6 +162,7 @@ def test_what_an_attack_tells_has_figures_behind_it() -> None:
     assert entry(tell("a line", size=3)) == {"text": "a line", "size": 3}
 
 
+@pytest.mark.slow
 def test_a_quiet_probe_tells_the_sum_and_writes_it(tmp_path: Path) -> None:
     path = tmp_path / "probe.json"
     code, out, complaint = attack("probe", "--quiet", "--json", path)

@@ -104,7 +104,7 @@ def soak(port: int, tmp_path: Path, *more: str) -> Ran:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "file.bin").write_bytes(BODY)
     figures, out, complaint = (tmp_path / name for name in ("figures.json", "out", "complaint"))
-    words = ["--clients", "4", "--duration", "1s", "--timeout", "1s", "--pause", "10ms"]
+    words = ["--clients", "4", "--duration", "300ms", "--timeout", "1s", "--pause", "10ms"]
     words += ["--mix", "full,ranges,revalidate", "--max-slope", "1TiB/s", "--json", str(figures)]
     high = tmp_path / "high"
     with out.open("wb") as stdout, complaint.open("wb") as stderr:
