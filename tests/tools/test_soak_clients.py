@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from math import inf
 
 import pytest
-from lab.terminal import Events
-from load.behaviours import BEHAVIOURS, Habits, Visitor
-from load.content import Coded, Sparse
-from load.crowd import Crowd, Group, Load
-from load.endpoint import PORTS_EACH, Connector, parse_url
-from load.faults import Fault
-from load.files import Catalogue, File, Kind, Spec, make_files
-from load.requests import whole
-from load.steps import QUANTUM, Ask, Close, Ending, Script
-from load.tally import Tally
-from soaking.soak import Soak, Timing
+from evloop_tools.lab.terminal import Events
+from evloop_tools.load.behaviours import BEHAVIOURS, Habits, Visitor
+from evloop_tools.load.content import Coded, Sparse
+from evloop_tools.load.crowd import Crowd, Group, Load
+from evloop_tools.load.endpoint import PORTS_EACH, Connector, parse_url
+from evloop_tools.load.faults import Fault
+from evloop_tools.load.files import Catalogue, File, Kind, Spec, make_files
+from evloop_tools.load.requests import whole
+from evloop_tools.load.steps import QUANTUM, Ask, Close, Ending, Script
+from evloop_tools.load.tally import Tally
+from evloop_tools.soaking.soak import Soak, Timing
 
 from evloop.net.reactor import Reactor
 from evloop.process.server import Server
