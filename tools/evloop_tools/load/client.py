@@ -15,7 +15,7 @@ _SHORT = 2 * TICK
 """Seconds; shorter pauses would be drawn out by the wheel of the timers."""
 
 
-_TIMED = frozenset({State.RESTING, State.PACED})
+_TIMED = frozenset({State.RESTING, State.STALLED, State.TRICKLING, State.PACED})
 """States whose deadline is the next step, so that it is met to the moment if it is near."""
 
 
