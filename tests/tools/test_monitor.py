@@ -20,14 +20,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import monitor
 import psutil
 import pytest
-from monitoring.options import Exit, parse_arguments
+from evloop_tools import programs
+from evloop_tools.monitoring.options import Exit, parse_arguments
 
 MIB = 1024 * 1024
 WAIT = 30.0  # seconds until a test gives up
-MONITOR = Path(monitor.__file__)
+MONITOR = Path(programs.__file__).parents[1] / "monitor.py"
 COMMAND = [sys.executable, str(MONITOR), "--interval", "50ms"]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -261,7 +261,7 @@ def test_what_can_not_be_done_is_one_line(
     code: Exit,
     words: str,
 ) -> None:
-    assert monitor.main([str(word) for word in arguments()]) == code
+    assert programs.main("monitor", [str(word) for word in arguments()]) == code
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("monitor: ")
@@ -276,7 +276,7 @@ def test_a_process_of_somebody_else_is_one_line(capfd: pytest.CaptureFixture[str
     if root:
         os.seteuid(65534)
     try:
-        assert monitor.main(["--pid", "1"]) == Exit.NO_RIGHT
+        assert programs.main("monitor", ["--pid", "1"]) == Exit.NO_RIGHT
     finally:
         if root:
             os.seteuid(0)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from attacks.telling import entry, tell
-from monitoring.sentences import kinds
-from report.figures import digits, ratio, show_time
-from report.page import Page
-from report.progress import Progress, bar, left
-from report.table import Column, Lines, Table
-from report.verdict import Limits, broken, check, memory_checks, sentence
+from evloop_tools.monitoring.sentences import kinds
+from evloop_tools.report.figures import digits, ratio, show_time
+from evloop_tools.report.page import Page
+from evloop_tools.report.progress import Progress, bar, left
+from evloop_tools.report.table import Column, Lines, Table
+from evloop_tools.report.verdict import Limits, broken, check, memory_checks, sentence
 
 from tests.tools.test_attack import run as attack
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from load.content import Coded
-from load.dialogue import Dialogue
-from load.faults import FaultError
-from load.files import File, Kind
-from load.raw import ask
-from load.requests import if_changed, some_ranges, whole
-from load.tally import Counts
-from load.text import LONGEST, printable
+from evloop_tools.load.content import Coded
+from evloop_tools.load.dialogue import Dialogue
+from evloop_tools.load.faults import FaultError
+from evloop_tools.load.files import File, Kind
+from evloop_tools.load.raw import ask
+from evloop_tools.load.requests import if_changed, some_ranges, whole
+from evloop_tools.load.tally import Counts
+from evloop_tools.load.text import LONGEST, printable
 
 from tests.tools.scripted import Act, repeating, scripted
 
