@@ -51,6 +51,7 @@ MAY_NOT_IMPORT: dict[str, frozenset[str]] = {
 TOO_HEAVY = (
     "evloop.compress",
     "evloop.demo",
+    "evloop_tools",
     "brotli",
     "backports",
     "compression",
@@ -63,6 +64,8 @@ TOO_HEAVY = (
     "argparse",
     "difflib",
     "shutil",
+    "bcrypt",
+    "webbrowser",
 )
 
 
@@ -114,6 +117,8 @@ def violations(package: Path) -> list[str]:
 
 def is_wrong(module: str, imported: str) -> bool:
     rooms = [room for room in {*MAY_IMPORT, *MAY_NOT_IMPORT} if is_in(module, room)]
+    if is_in(imported, "evloop_tools"):
+        return True  # the command line finds it by its name
     if not is_in(imported, "evloop"):
         return any(imported.partition(".")[0] in MAY_NOT_IMPORT.get(room, ()) for room in rooms)
     if is_in(imported, "evloop.cli"):
@@ -177,6 +182,8 @@ BREACHES = [
     ("compress.tree", "from evloop.process.server import Server", "evloop.process.server"),
     ("process.server", "from evloop import cli", "evloop.cli"),
     ("pytest_plugin", "from evloop.cli.command import run", "evloop.cli.command"),
+    ("process.server", "from evloop_tools.lab import cost", "evloop_tools.lab"),
+    ("cli.command", "import evloop_tools.programs", "evloop_tools.programs"),
 ]
 
 

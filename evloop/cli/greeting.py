@@ -50,8 +50,8 @@ def _addresses(server: Server) -> Iterator[str]:
 
 def _remarks(server: Server, root: str) -> Iterator[str]:
     config = server.config
-    if not server.worker.has_index:
-        what = "is a listing" if server.worker.lists else "answers 404"
+    if not server.worker.service.has_index:
+        what = "is a listing" if server.worker.service.lists else "answers 404"
         yield f"no {' or '.join(config.index)} in {root}: / {what}"
     if config.demo is Demo.ON or (config.verbose and tells_figures(config, server.addresses)):
         yield "demo: /.well-known/evloop tells memory, connections and bytes sent to all who ask"

@@ -236,6 +236,7 @@ def _coded(sidecar: Entry, entry: Entry, coding: bytes) -> Entry:
             checked=sidecar.checked,
             content=sidecar.content,
         )
+        coded.media_type = entry.media_type
         coded.coding = coding
         coded.varies = True
     coded.checked = min(entry.checked, sidecar.checked)

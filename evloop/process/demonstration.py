@@ -7,7 +7,8 @@ from evloop.observe.snapshot import Snapshot
 from evloop.process.environment import is_loopback
 from evloop.process.memory import MemoryPlan, process_size
 from evloop.settings.choices import Demo
-from evloop.settings.config import DEFAULT_ROOT, Config
+from evloop.settings.config import Config
+from evloop.settings.site_config import DEFAULT_ROOT
 from evloop.site.clock import Clock
 
 
@@ -15,7 +16,8 @@ def tells_figures(config: Config, addresses: Sequence[tuple[str, int]]) -> bool:
     """Whether a server that listens on *addresses* (host, port) tells its own figures."""
     if config.demo is Demo.AUTO:
         is_default = config.root == DEFAULT_ROOT
-        return is_default and all(is_loopback(host) for host, _ in addresses)
+        is_open = not config.htpasswd
+        return is_default and is_open and all(is_loopback(host) for host, _ in addresses)
     return config.demo is Demo.ON
 
 

@@ -13,7 +13,7 @@ from evloop.demo.figures import INTERVAL
 from evloop.process.demonstration import tells_figures
 from evloop.process.memory import process_size
 from evloop.settings.choices import Demo
-from evloop.settings.config import DEFAULT_ROOT
+from evloop.settings.site_config import DEFAULT_ROOT
 from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import eventually
