@@ -107,7 +107,7 @@ def test_the_readme_has_ten_lines_of_uses() -> None:
     assert len(USES) == 10
     assert len(SERVING) >= 8
     assert FIRST.startswith("python3 -m venv ")
-    assert TESTS.endswith("-m pytest")
+    assert "-m pytest" in TESTS
 
 
 @pytest.mark.parametrize("line", [line for line in SERVING if line not in PRIVILEGED])
