@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evloop_tools.bench import workloads
-from evloop_tools.bench.figures import PRESENTATION, Figure, Sample, show
+from evloop_tools.bench.figures import Figure, Sample, show
 from evloop_tools.bench.lag import lag
 from evloop_tools.bench.workloads import Measurement
 from evloop_tools.lab.docroot import LARGE, MEDIUM, SMALL, place
@@ -68,8 +68,7 @@ class Row:
     def shown(self, sample: Sample) -> str:
         """Return *sample* as one line, the figure that servers are compared by first."""
         return "  ".join(
-            f"{PRESENTATION[figure].heading} {show(figure, sample[figure])}"
-            for figure in self.figures
+            f"{figure.heading} {show(figure, sample[figure])}" for figure in self.figures
         )
 
     def floor_command(self, root: Path) -> tuple[str, ...]:
