@@ -218,6 +218,12 @@ def test_a_report_is_written_in_each_form(suffix: str, part: str, tmp_path: Path
         assert ("<svg" in text) == (find_spec("matplotlib") is not None)
 
 
+def test_a_report_without_a_name_is_the_page_of_the_documents(tmp_path: Path) -> None:
+    (tmp_path / "docs/soak").mkdir(parents=True)
+    assert run(*SHORT, "--report", cwd=tmp_path).code == 0
+    assert "# Soak test: " in (tmp_path / "docs/soak/many-10000.md").read_text()
+
+
 # Nothing is left behind
 
 

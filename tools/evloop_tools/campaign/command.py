@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from evloop.settings.units import parse_duration
 from evloop_tools.campaign.results import ResultsError
 from evloop_tools.lab import waiting
 from evloop_tools.lab.errors import TargetError, VoidError
@@ -113,14 +112,6 @@ def _command(text: str) -> list[str]:
     if not words:
         raise ValueError("a command is wanted")
     return words
-
-
-def seconds(text: str) -> float:
-    """Return the duration that *text* means; raise ValueError unless it is above 0."""
-    found = parse_duration(text)
-    if found <= 0:
-        raise ValueError("more than 0 is wanted")
-    return found
 
 
 def known_only(wanted: Iterable[str] | None, known: Iterable[str], what: str) -> None:

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from evloop_tools.load.faults import Fault, FaultError
 
@@ -46,18 +46,6 @@ class Histogram:
         self.maximum = max(self.maximum, other.maximum)
 
 
-_SUMMED = (
-    "clients",
-    "requests",
-    "received",
-    "stopped",
-    "cut",
-    "closed",
-    "unfinished",
-    "errors",
-)
-
-
 @dataclass(slots=True)
 class Counts:
     """What the clients of one behaviour did.
@@ -85,10 +73,12 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Add what *other* has counted."""
-        for name in _SUMMED:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.first_byte.add(other.first_byte)
-        self.total.add(other.total)
+        for name in (each.name for each in fields(self)):
+            ours, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(ours, Histogram):
+                ours.add(theirs)
+            else:
+                setattr(self, name, ours + theirs)
 
 
 class Tally:

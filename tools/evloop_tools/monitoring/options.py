@@ -86,11 +86,8 @@ class Options:
 
 def parse_arguments(arguments: Sequence[str]) -> Options:
     """Read the command line. Exits with code 2 and one line when it is wrong."""
-    words = list(arguments)
-    at = words.index("--") if "--" in words else len(words)
     parser = _parser()
-    given = parser.parse_args(words[:at])
-    command = words[at + 1 :]
+    given, command = parser.split(arguments)
     if sum((given.port is not None, given.pid is not None, bool(command))) != 1:
         parser.error("name one server: --port N, --pid N, or -- COMMAND ...")
     if given.plot is not None:
@@ -101,7 +98,7 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
     return Options(
         port=given.port,
         pid=given.pid,
-        command=command,
+        command=command or [],
         interval=given.interval,
         duration=given.duration,
         csv=given.csv,

@@ -1,11 +1,10 @@
 """Let thousands of clients ask a server for files, check every byte, hold its memory to limits."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
-from evloop_tools.lab.terminal import Events, in_foreground
+from evloop_tools.lab.terminal import Events, forget_reader, in_foreground
 from evloop_tools.load.faults import FaultError
 from evloop_tools.load.tally import Tally
 from evloop_tools.report.table import terminal_width
@@ -36,8 +35,7 @@ def main(options: Options) -> int:
         print(f"soak: {error}", file=sys.stderr)
         return Exit.USAGE
     except BrokenPipeError:
-        # Who read our lines has seen enough. What is left in the buffer has no reader.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_reader()
         return Exit.INTERRUPTED
 
 
