@@ -6,8 +6,10 @@ import re
 import signal
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
+from evloop_tools.lab.cgroup import Cgroup
 from evloop_tools.lab.descriptors import Downloads
 from evloop_tools.lab.history import History
 from evloop_tools.lab.kernel import KernelTcp
@@ -139,8 +141,13 @@ def test_the_picture_tells_the_story() -> None:
     assert "USS" in "\n".join(rendered(busy(), 140, 45))
 
 
+def in_a_group() -> History:
+    """A server that does nothing, with a line about its control group."""
+    return History(replace(sample(0), cgroup=Cgroup(1000 * 1024**2, 650 * 1024**2, None)))
+
+
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (119, 40), (120, 40), (200, 24)])
-@pytest.mark.parametrize("history", [busy(), History(sample(0))], ids=["busy", "quiet"])
+@pytest.mark.parametrize("history", [busy(), in_a_group()], ids=["busy", "quiet"])
 def test_no_heading_and_no_unit_is_cut(history: History, width: int, height: int) -> None:
     text = "\n".join(rendered(history, width, height))
     for word in ("now", "start", "peak", "growth", "/connection"):

@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from evloop_tools.campaign.results import ResultsError
 from evloop_tools.lab import waiting
 from evloop_tools.lab.errors import TargetError, VoidError
 from evloop_tools.report.arguments import UsageError, positive, value
-from evloop_tools.report.plot import PlotError
 from evloop_tools.report.progress import Progress
 
 
@@ -38,7 +36,7 @@ def run(name: str, given: argparse.Namespace, body: Body) -> int:
             tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch,
         ):
             return body(given, Path(scratch), progress)
-    except (UsageError, PlotError, ResultsError) as error:
+    except UsageError as error:
         return fail(name, str(error), Exit.USAGE)
     except OSError as error:
         where = error.filename or "the system"

@@ -38,6 +38,10 @@ class Histogram:
                 return min(_LEAST * math.exp(bucket * _STEP), self.maximum)
         return None
 
+    def percentiles(self) -> dict[int, float | None]:
+        """Return the 50th, 90th and 99th, and the longest at 100; None without any."""
+        return {percent: self.percentile(percent / 100) for percent in (50, 90, 99, 100)}
+
     def add(self, other: "Histogram") -> None:
         """Count all that *other* has counted."""
         for bucket, count in other._buckets.items():

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from evloop.settings.units import parse_duration, parse_size
 from evloop_tools.lab import STOP_WAIT
-from evloop_tools.report.arguments import Parser, interval, port, positive, value
-from evloop_tools.report.plot import PlotError, check_plot
+from evloop_tools.report.arguments import Parser, UsageError, interval, port, positive, value
+from evloop_tools.report.plot import check_plot
 from evloop_tools.report.verdict import Limits
 from evloop_tools.report.words import KINDS
 
@@ -93,7 +93,7 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
     if given.plot is not None:
         try:
             check_plot(given.plot)
-        except PlotError as exc:
+        except UsageError as exc:
             parser.error(f"argument --plot: {exc}")
     return Options(
         port=given.port,

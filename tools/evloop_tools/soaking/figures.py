@@ -11,8 +11,6 @@ from evloop_tools.report.verdict import Check, is_pass
 from evloop_tools.soaking.result import Result
 from evloop_tools.soaking.watch import Seen
 
-_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
-
 
 def document(result: Result, checks: list[Check]) -> dict[str, Any]:
     """Return everything that is known of a run, as JSON can say it."""
@@ -67,15 +65,14 @@ def _counts(counts: Counts, seconds: float) -> dict[str, Any]:
     return found | {
         "bytes": received,
         "bytes_per_second": round(received / seconds) if seconds else 0,
-        "first_byte": percentiles(counts.first_byte),
-        "total": percentiles(counts.total),
+        "first_byte": _percentiles(counts.first_byte),
+        "total": _percentiles(counts.total),
     }
 
 
-def percentiles(histogram: Histogram) -> dict[str, float | None]:
-    """Return p50, p90, p99 and max in seconds; None without any."""
-    found = {name: histogram.percentile(share) for name, share in _SHARES.items()}
-    return found | {"max": histogram.maximum if histogram.count else None}
+def _percentiles(histogram: Histogram) -> dict[str, float | None]:
+    *lower, longest = histogram.percentiles().values()
+    return dict(zip(("p50", "p90", "p99"), lower, strict=True)) | {"max": longest}
 
 
 def _memory(memory: Seen) -> dict[str, Any]:
