@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import psutil
 import pytest
+from evloop_tools.lab.docroot import make
 from evloop_tools.load.behaviours import BEHAVIOURS
-from evloop_tools.load.files import Kind, Spec, make_files
+from evloop_tools.load.orders import CODED, Wanted
 
 from tests.support.deadline import eventually
 
@@ -23,7 +24,7 @@ SOAK = TOP / "tools" / "soak.py"
 DOUBLE = Path(__file__).with_name("soak_double.py")
 PATIENCE = 60.0
 KIB, MIB = 1024, 1024 * 1024
-SPECS = (Spec("page.html", 45 * KIB, Kind.PAGE), Spec("large.bin", 2 * MIB, Kind.DOCUMENT))
+SPECS = (Wanted("/page.html", 45 * KIB, CODED), Wanted("/large.bin", 2 * MIB, CODED))
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(TOP)}
 
 
@@ -60,7 +61,7 @@ def run(*arguments: object, cwd: Path) -> Ran:
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "root"
     folder.mkdir()
-    make_files(SPECS, folder)
+    make(folder, SPECS)
     return folder
 
 

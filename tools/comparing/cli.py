@@ -179,7 +179,8 @@ def _measure(
     results.rounds, results.seconds = given.rounds, given.hold
     root = scratch / "root"
     root.mkdir()
-    scratch.chmod(0o755)
+    for directory in (scratch, root):
+        directory.chmod(0o755)  # for servers that give up their privileges
     make_files(root, scenarios)
     GuideCampaign(
         scenarios,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evloop_tools.lab import docroot
 from evloop_tools.lab.errors import TargetError
 from evloop_tools.lab.launch import Launched
 from evloop_tools.lab.machine import WANTED_DESCRIPTORS, descriptors, raise_descriptors
@@ -16,7 +17,7 @@ from evloop_tools.lab.running import await_listening, is_here
 from evloop_tools.load.content import Unknown
 from evloop_tools.load.crowd import Load
 from evloop_tools.load.endpoint import Endpoint, local_endpoint
-from evloop_tools.load.files import Catalogue, File, Kind, kind_of, local_files, make_files
+from evloop_tools.load.files import Catalogue, File, kind_of, local_files
 from evloop_tools.report.arguments import UsageError
 from evloop_tools.soaking.options import Options
 from evloop_tools.soaking.preflight import Preflight
@@ -77,7 +78,7 @@ def set_up(options: Options) -> Iterator[Setting]:
     with contextlib.ExitStack() as stack:
         with _as_usage_error():
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="evloop-soak-"))
-            make_files(options.scenario.files, Path(folder))
+            docroot.make(Path(folder), options.scenario.files)
         yield stack.enter_context(_launched(Path(folder), options))
 
 
@@ -95,8 +96,8 @@ def make(scenario: Scenario, folder: Path) -> str:
     """Make the files of *scenario* in *folder* and say so. Raises UsageError."""
     with _as_usage_error():
         folder.mkdir(parents=True, exist_ok=True)
-        make_files(scenario.files, folder)
-    size = sum(spec.size for spec in scenario.files)
+        docroot.make(folder, scenario.files)
+    size = sum(wanted.size or 0 for wanted in scenario.files)
     return f"{len(scenario.files)} files of {scenario.name}, {size:,} bytes, are in {folder}"
 
 
@@ -108,7 +109,7 @@ def _launched(root: Path, options: Options) -> Iterator[Setting]:
     command += options.serve_arguments
     with Launched(command, quiet=True, environment=environment()) as server:
         endpoint = local_endpoint(await_listening(server))
-        files = [spec.file for spec in options.scenario.files]
+        files = [wanted.file for wanted in options.scenario.files]
         arguments = " ".join(options.serve_arguments)
         name = f"evloop (launched) {arguments}".strip()
         yield Setting(endpoint, files, server, "", name, "the files that were made for it")
@@ -146,13 +147,12 @@ def _found(options: Options, endpoint: Endpoint) -> Setting:
 def _files(options: Options) -> tuple[list[File], str]:
     """Return the files to ask for, and what their bytes are compared with."""
     if options.root is not None:
-        kinds: dict[str, Kind] = {"/" + spec.path: spec.kind for spec in options.scenario.files}
-        files = local_files(options.root, kinds)
+        files = local_files(options.root)
         if not files:
             raise UsageError(f"{options.root}: no file that a server would show")
         return files, f"the files in {options.root}"
     if options.is_scenario_named:
-        return [spec.file for spec in options.scenario.files], "the files that --make makes"
+        return [wanted.file for wanted in options.scenario.files], "the files that --make makes"
     paths = options.paths or ("/",)
     files = [File(path, kind_of(path, None), Unknown()) for path in paths]
     return files, "the first download of each"
