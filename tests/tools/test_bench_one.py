@@ -101,7 +101,6 @@ WRONG = {
     "--path /x": "--path goes with URL or -- COMMAND",
     "http://a/ --path /x": "--path goes with -- COMMAND",
     "--path x -- y": "argument --path: 'x': a path as in a URL is wanted",
-    "--path /x?y -- y": "argument --path: '/x?y': a path as in a URL is wanted",
     "https://127.0.0.1/": "argument URL: 'https://127.0.0.1/': http://HOST",
 }
 

@@ -165,14 +165,14 @@ def _rehearse(servers: list[Server], rounds: int) -> tuple[Results, list[tuple[s
 
 
 def test_the_rounds_are_interleaved() -> None:
-    _, turns = _rehearse([Evloop(("a",), "a"), Evloop(("b",), "b")], 2)
+    _, turns = _rehearse([Evloop(("a",), name="a"), Evloop(("b",), name="b")], 2)
     once = [("a",), ("b",)]
     assert [turn[1:] for turn in turns if turn[0] == "small"] == once * 2
     assert [turn[1:] for turn in turns if turn[0] == "sendfile"] == once * 2
 
 
 def test_a_server_that_fails_twice_sits_the_row_out() -> None:
-    results, turns = _rehearse([Evloop(("broken",), "broken"), Evloop(("b",), "b")], 5)
+    results, turns = _rehearse([Evloop(("broken",), name="broken"), Evloop(("b",), name="b")], 5)
     assert turns.count(("small", "broken")) == 2
     assert turns.count(("small", "b")) == 5
     voids: Mapping[str, object] = {"broken": ["broken as ever"] * 2, "b": []}

@@ -151,7 +151,7 @@ def test_the_script_of_a_python_peer_compiles(peer: PythonPeer, setup: Setup) ->
 
 
 def test_a_python_peer_without_its_packages_says_so() -> None:
-    peer = PythonPeer(sys.executable, "none", "", ("no_such_module",))
+    peer = PythonPeer(sys.executable, "", ("no_such_module",), name="none")
     assert peer.missing() == f"no_such_module is not there in {sys.executable}"
 
 

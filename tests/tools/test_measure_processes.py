@@ -216,12 +216,15 @@ def test_a_zombie_that_denies_a_look_has_ended(monkeypatch: pytest.MonkeyPatch) 
         def processes(self) -> list[psutil.Process]:
             return [psutil.Process(self.child.pid)]
 
+        def epitaph(self) -> str:
+            return "by itself"
+
     def deny(process: psutil.Process) -> None:
         raise PermissionError
 
     os.waitid(os.P_PID, Dying.child.pid, os.WEXITED | os.WNOWAIT)
     monkeypatch.setattr(sample, "read_memory", deny)
-    with pytest.raises(TargetEndedError):
+    with pytest.raises(TargetEndedError, match="server has ended: by itself"):
         Sampler(Dying()).sample()
     Dying.child.wait()
 

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from math import inf
 
 import pytest
+from evloop_tools.lab.docroot import make
 from evloop_tools.lab.terminal import Events
 from evloop_tools.load.behaviours import BEHAVIOURS, Habits, Visitor
 from evloop_tools.load.content import Coded, Sparse
 from evloop_tools.load.crowd import Crowd, Group, Load
 from evloop_tools.load.endpoint import PORTS_EACH, Connector, parse_url
 from evloop_tools.load.faults import Fault
-from evloop_tools.load.files import Catalogue, File, Kind, Spec, make_files
+from evloop_tools.load.files import Catalogue, File, Kind
+from evloop_tools.load.orders import CODED, SPARSE, Wanted
 from evloop_tools.load.requests import whole
 from evloop_tools.load.steps import QUANTUM, Ask, Close, Ending, Rest, Script
 from evloop_tools.load.tally import Tally
@@ -225,13 +227,13 @@ def test_many_connections_come_from_several_addresses() -> None:
 # Against evloop
 
 SPECS = (
-    Spec("page.html", 20 * KIB, Kind.PAGE),
-    Spec("a.css", 100 * KIB, Kind.ASSET),
-    Spec("b.css", 1, Kind.ASSET),
-    Spec("c.js", MIB, Kind.ASSET),
-    Spec("d.bin", MIB + 1, Kind.DOCUMENT),
-    Spec("e.bin", 5 * MIB, Kind.DOCUMENT),
-    Spec("f.mp4", 50 * MIB, Kind.VIDEO, is_sparse=True),
+    Wanted("/page.html", 20 * KIB, CODED),
+    Wanted("/a.css", 100 * KIB, CODED),
+    Wanted("/b.css", 1, CODED),
+    Wanted("/c.js", MIB, CODED),
+    Wanted("/d.bin", MIB + 1, CODED),
+    Wanted("/e.bin", 5 * MIB, CODED),
+    Wanted("/f.mp4", 50 * MIB, SPARSE),
 )
 
 
@@ -239,7 +241,7 @@ SPECS = (
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Yield the port of evloop over SPECS."""
     root = tmp_path_factory.mktemp("root")
-    make_files(SPECS, root)
+    make(root, SPECS)
     with Server(Config(root=str(root), host=("127.0.0.1",), port=0)).in_thread() as server:
         yield server.addresses[0][1]
 
@@ -292,7 +294,7 @@ def test_a_wait_shorter_than_a_tick_is_not_drawn_out(name: str, port: int) -> No
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
 def test_evloop_stands_every_behaviour(behaviour: str, port: int) -> None:
-    files = [spec.file for spec in SPECS if spec.kind is not Kind.VIDEO]
+    files = [wanted.file for wanted in SPECS if wanted.like == CODED]
     requests = 10 if behaviour.startswith("slow") else 40
     tally = soak(port, files, behaviour, requests, clients=5)
     assert tally.examples == {}

@@ -112,7 +112,7 @@ def test_a_bad_mix_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=str)
 def test_every_scenario_has_files_of_the_kinds_that_its_groups_want(scenario: Scenario) -> None:
-    kinds = {spec.kind for spec in scenario.files}
+    kinds = {wanted.file.kind for wanted in scenario.files}
     assert all(set(group.kinds) <= kinds for group in scenario.groups)
-    places = {zlib.crc32(spec.path.encode()) % PERIOD for spec in scenario.files}
+    places = {zlib.crc32(wanted.path.encode()) % PERIOD for wanted in scenario.files}
     assert len(places) == len(scenario.files)

@@ -14,7 +14,7 @@ from evloop_tools.lab.docroot import make
 from evloop_tools.lab.kernel import read_kernel_tcp
 from evloop_tools.lab.machine import about, raise_descriptors
 from evloop_tools.lab.servers.base import Server
-from evloop_tools.report.arguments import Parser, UsageError, value
+from evloop_tools.report.arguments import Parser, UsageError, seconds, value
 from evloop_tools.report.figures import show_size
 from evloop_tools.report.progress import Progress
 from evloop_tools.report.verdict import is_pass
@@ -84,7 +84,7 @@ def _parser() -> Parser:
     command.add_rounds(group, 3)
     group.add_argument(
         "--hold",
-        type=value(command.seconds),
+        type=value(seconds),
         default=HOLD,
         metavar="TIME",
         help="how long downloads are held in flight, such as 500ms or 3s "
@@ -179,7 +179,8 @@ def _measure(
     results.rounds, results.seconds = given.rounds, given.hold
     root = scratch / "root"
     root.mkdir()
-    scratch.chmod(0o755)
+    for directory in (scratch, root):
+        directory.chmod(0o755)  # for servers that give up their privileges
     make_files(root, scenarios)
     GuideCampaign(
         scenarios,

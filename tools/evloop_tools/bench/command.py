@@ -117,7 +117,8 @@ def _measure(
     servers = installed(wanted, results, progress.say)
     root = scratch / "root"
     root.mkdir()
-    scratch.chmod(0o755)
+    for directory in (scratch, root):
+        directory.chmod(0o755)  # for servers that give up their privileges
     build(root)
     campaign = BenchCampaign(rows, servers, given.rounds, progress, given.duration, driver, root)
     campaign.run(results)

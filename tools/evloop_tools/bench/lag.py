@@ -1,7 +1,7 @@
 """How long evloop's loop is busy in one turn: what a ready socket may have to wait.
 
 Only the server itself can tell. So this row runs evloop as a library, in a process of its
-own that is started anew for each load: `python -m bench.lag ROOT`.
+own that is started anew for each load: `python -m evloop_tools.bench.lag ROOT`.
 """
 
 import sys

@@ -8,13 +8,14 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from evloop_tools.bench.figures import Figure
+from evloop_tools.bench.figures import Figure, Sample
 from evloop_tools.bench.rows import Row
-from evloop_tools.bench.workloads import Bench, one_file
+from evloop_tools.bench.workloads import Bench, drive, per_request
 from evloop_tools.campaign.results import Cell, Results, ServerNote
 from evloop_tools.campaign.rounds import attempt
 from evloop_tools.lab import waiting
 from evloop_tools.lab.cost import Cost
+from evloop_tools.lab.docroot import MIB
 from evloop_tools.lab.driver import LoadDriver
 from evloop_tools.lab.errors import TargetError, VoidError
 from evloop_tools.lab.launch import Launched
@@ -72,6 +73,18 @@ def measure_one(
         where = f"  round {number}/{given.rounds} "
         attempt(progress, where, cell, lambda: row.measure(bench), row.shown)
         progress.step()
+
+
+def one_file(bench: Bench, wanted: Wanted, clients: int) -> Sample:
+    """One file of a server that somebody else has set up, over connections that stay."""
+    report = drive(bench, bench.repeat(wanted, connections=clients))
+    found = {
+        **per_request(report),
+        Figure.THROUGHPUT: report.received / 1e6 / report.seconds,
+    }
+    if bench.server.cost.is_known:
+        found[Figure.MEMORY_AFTER] = bench.server.cost.memory_bytes() / MIB
+    return found
 
 
 @contextmanager

@@ -3,11 +3,10 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from evloop_tools.campaign import command
 from evloop_tools.load.endpoint import parse_url
-from evloop_tools.report.arguments import Parser, positive, value
+from evloop_tools.report.arguments import Parser, positive, seconds, url_path, value
 
 CLIENTS = 64
 """Connections that ask again and again, unless --clients says otherwise."""
@@ -34,15 +33,13 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
     url: where a file of a server is, path: that file on a server of ours, program: its command
     """
-    words = list(arguments)
-    at = words.index("--") if "--" in words else len(words)
     parser = _parser()
-    given = parser.parse_args(words[:at])
-    given.program = words[at + 1 :]
-    if given.url and given.program:
-        parser.error("name one server: URL or -- COMMAND ...")
-    if at < len(words) and not given.program:
+    given, program = parser.split(arguments)
+    if program == []:
         parser.error("a command is wanted behind --")
+    given.program = program or []
+    if given.url and program:
+        parser.error("name one server: URL or -- COMMAND ...")
     is_one = bool(given.url or given.program)
     for option in ("rows", "servers", "python_peers", "sources", "plot", "write"):
         if is_one and getattr(given, option):
@@ -62,12 +59,6 @@ def _url(text: str) -> str:
     return text if "//" in text else f"http://{text}"
 
 
-def _path(text: str) -> str:
-    if not text.startswith("/") or urlsplit(text).path != text:
-        raise ValueError("a path as in a URL is wanted: it begins with /")
-    return text
-
-
 def _parser() -> Parser:
     found = Parser(
         "bench",
@@ -80,7 +71,9 @@ def _parser() -> Parser:
     group.add_argument(
         "url", type=value(_url), nargs="?", metavar="URL", help="http://HOST[:PORT][/FILE]"
     )
-    group.add_argument("--path", type=value(_path), help="the file to ask COMMAND for (default: /)")
+    group.add_argument(
+        "--path", type=value(url_path), help="the file to ask COMMAND for (default: /)"
+    )
     group.add_argument(
         "--clients", type=value(positive), metavar="N", help=f"at once (default: {CLIENTS})"
     )
@@ -99,7 +92,7 @@ def _parser() -> Parser:
     command.add_rounds(group, 5)
     group.add_argument(
         "--duration",
-        type=value(command.seconds),
+        type=value(seconds),
         default=5.0,
         metavar="TIME",
         help="how long one measurement loads the server, such as 500ms or 5s (default: 5s)",

@@ -5,7 +5,6 @@ from pathlib import Path
 from string import Template
 
 from evloop.settings.units import format_duration
-from evloop_tools.bench.figures import PRESENTATION
 from evloop_tools.bench.rows import PYTHON_PEERS, Row
 from evloop_tools.bench.tables import goals_table, peers_table, row_table
 from evloop_tools.bench.verdict import Verdict, against_python, peer_goal
@@ -80,8 +79,7 @@ def _losses(results: Results, rows: Sequence[Row], verdicts: Sequence[Verdict]) 
     for row in rows:
         ahead = list(_ahead(results, row))
         if ahead:
-            heading = PRESENTATION[row.primary].heading
-            yield f"{row.title}: {heading} is {', '.join(ahead)}."
+            yield f"{row.title}: {row.primary.heading} is {', '.join(ahead)}."
 
 
 def _ahead(results: Results, row: Row) -> Iterator[str]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evloop_tools.bench.figures import PRESENTATION
 from evloop_tools.bench.rows import Row
 from evloop_tools.campaign.results import Cell, Results
 from evloop_tools.lab.servers.base import Kind
@@ -60,6 +59,5 @@ def _panel(axes: Any, results: Results, row: Row, cells: dict[str, Cell]) -> Non
     axes.grid(axis="both", color="#eeeeee")
     axes.set_axisbelow(True)
     axes.set_title(row.title, loc="left", fontsize=10)
-    presentation = PRESENTATION[row.primary]
-    axes.set_xlabel(f"{presentation.heading}, {presentation.unit}, log scale", fontsize=8)
+    axes.set_xlabel(f"{row.primary.heading}, {row.primary.unit}, log scale", fontsize=8)
     axes.tick_params(axis="x", labelsize=8)

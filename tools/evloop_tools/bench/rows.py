@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evloop_tools.bench import workloads
-from evloop_tools.bench.figures import PRESENTATION, Figure, Sample, show
+from evloop_tools.bench.figures import Figure, Sample, show
 from evloop_tools.bench.lag import lag
 from evloop_tools.bench.workloads import Measurement
 from evloop_tools.lab.docroot import LARGE, MEDIUM, SMALL, place
 from evloop_tools.lab.servers.base import Kind, Server, Transfer
 from evloop_tools.lab.servers.registry import BOUNDED_FLOOR, SUBJECT, UNBOUNDED
+
+_SHOWN = 48
+"""Characters of a line that are left for figures, behind the round and the server."""
 
 # How many times less than any Python peer evloop shall cost, whatever the row.
 PYTHON_PEERS = 5.0
@@ -66,11 +69,11 @@ class Row:
         return self.transfer in server.choices or not self.needs_choice
 
     def shown(self, sample: Sample) -> str:
-        """Return *sample* as one line, the figure that servers are compared by first."""
-        return "  ".join(
-            f"{PRESENTATION[figure].heading} {show(figure, sample[figure])}"
-            for figure in self.figures
-        )
+        """Return the first figures of *sample*, as many as a line of 80 columns has room for."""
+        told = [f"{figure.heading} {show(figure, sample[figure])}" for figure in self.figures]
+        while len("  ".join(told)) > _SHOWN:
+            told.pop()
+        return "  ".join(told)
 
     def floor_command(self, root: Path) -> tuple[str, ...]:
         """Return the floor's program and arguments for the files in *root*."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from evloop_tools.bench.figures import PRESENTATION, show
+from evloop_tools.bench.figures import show
 from evloop_tools.bench.rows import PYTHON_PEERS, Row
 from evloop_tools.bench.verdict import Verdict, against_python, goal_text, peer_goal, with_spread
 from evloop_tools.campaign.results import Results
@@ -17,7 +17,7 @@ _MARKS = {Finding.KEPT: "met", Finding.BROKEN: "missed"}
 
 def row_table(results: Results, row: Row) -> Table:
     """Return what was measured in *row*: the servers, their figures, evloop's ratio to each."""
-    headings = (PRESENTATION[figure].heading for figure in row.figures)
+    headings = (figure.heading for figure in row.figures)
     servers = list(results.row_servers(row.name))
     lines = [("server", *headings, "evloop / it")]
     lines += [tuple(_cells(results, row, server)) for server in servers]

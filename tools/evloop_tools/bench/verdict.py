@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evloop_tools.bench.figures import PRESENTATION, Figure, show
+from evloop_tools.bench.figures import Figure, show
 from evloop_tools.bench.rows import PYTHON_PEERS, Goal, Row
 from evloop_tools.campaign.results import Cell, Results
 from evloop_tools.lab.servers.base import Kind
@@ -34,10 +34,9 @@ class Verdict:
 
 def goal_text(goal: Goal) -> str:
     """Return *goal* in words, e.g. `CPU per request ≤ 1.6 x floor`."""
-    presentation = PRESENTATION[goal.figure]
-    sign = "≥" if presentation.more_is_better else "≤"
+    sign = "≥" if goal.figure.more_is_better else "≤"
     limit = f"{goal.limit:g} x {goal.against}" if goal.against else show(goal.figure, goal.limit)
-    return f"{presentation.heading} {sign} {limit}"
+    return f"{goal.figure.heading} {sign} {limit}"
 
 
 def judge(results: Results, rows: Sequence[Row]) -> list[Verdict]:
@@ -69,7 +68,7 @@ def verdict_on(row: Row, goal: Goal, ours: Cell, theirs: Cell | None) -> Verdict
         ours=with_spread(ours, goal.figure),
         theirs="" if theirs is None else with_spread(theirs, goal.figure),
         reached=shown or "",
-        finding=finding(reached, goal.limit, PRESENTATION[goal.figure].more_is_better),
+        finding=finding(reached, goal.limit, goal.figure.more_is_better),
     )
 
 

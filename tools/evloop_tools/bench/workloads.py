@@ -83,34 +83,22 @@ Measurement = Callable[[Bench], Sample]
 
 def small(bench: Bench) -> Sample:
     """1 KiB over connections that stay, with the head that a browser sends."""
-    return _per_request(_drive(bench, bench.repeat(SMALL)))
+    return per_request(drive(bench, bench.repeat(SMALL)))
 
 
 def pages(bench: Bench) -> Sample:
     """1,000 files of 4 KiB in turn, with a number of its own in each head."""
-    return _per_request(_drive(bench, replace(bench.repeat(*PAGES), serial=token_hex(4))))
-
-
-def one_file(bench: Bench, wanted: Wanted, clients: int) -> Sample:
-    """One file of a server that somebody else has set up, over connections that stay."""
-    report = _drive(bench, bench.repeat(wanted, connections=clients))
-    found = {
-        **_per_request(report),
-        Figure.THROUGHPUT: report.received / 1e6 / report.seconds,
-    }
-    if bench.server.cost.is_known:
-        found[Figure.MEMORY_AFTER] = bench.server.cost.memory_bytes() / MIB
-    return found
+    return per_request(drive(bench, replace(bench.repeat(*PAGES), serial=token_hex(4))))
 
 
 def medium(bench: Bench) -> Sample:
     """100 KiB over connections that stay."""
-    return _per_request(_drive(bench, bench.repeat(MEDIUM)))
+    return per_request(drive(bench, bench.repeat(MEDIUM)))
 
 
 def connect(bench: Bench) -> Sample:
     """1 KiB, and a new connection for each."""
-    return _per_request(_drive(bench, bench.repeat(SMALL, more={"Connection": "close"})))
+    return per_request(drive(bench, bench.repeat(SMALL, more={"Connection": "close"})))
 
 
 def revalidate(bench: Bench) -> Sample:
@@ -118,15 +106,15 @@ def revalidate(bench: Bench) -> Sample:
     given = ask(bench.endpoint, SMALL.path).fields
     known = {"If-None-Match": given.get("etag"), "If-Modified-Since": given.get("last-modified")}
     validators = {name: value for name, value in known.items() if value}
-    full = _drive(bench, bench.repeat(SMALL))
-    empty = _drive(bench, replace(bench.repeat(SMALL, more=validators), status=304))
-    sample = dict(_per_request(empty))
-    cost_of_full = _per_request(full)[Figure.CPU_PER_REQUEST]
+    full = drive(bench, bench.repeat(SMALL))
+    empty = drive(bench, replace(bench.repeat(SMALL, more=validators), status=304))
+    sample = dict(per_request(empty))
+    cost_of_full = per_request(full)[Figure.CPU_PER_REQUEST]
     sample[Figure.TO_FULL_RESPONSE] = sample[Figure.CPU_PER_REQUEST] / cost_of_full
     return sample
 
 
-def _drive(bench: Bench, order: Run) -> LoadReport:
+def drive(bench: Bench, order: Run) -> LoadReport:
     """Check one answer, warm up, and load the server."""
     reply = _checked(bench.endpoint, order)
     cpu = bench.server.cost.cpu_seconds
@@ -158,7 +146,8 @@ def _checked(endpoint: Endpoint, order: Run) -> Reply:
     return reply
 
 
-def _per_request(report: LoadReport) -> Sample:
+def per_request(report: LoadReport) -> Sample:
+    """Return what *report* comes to for each request."""
     each = 1e6 / report.requests
     return {
         Figure.CPU_PER_REQUEST: report.cpu_seconds * each,
@@ -278,7 +267,7 @@ def scale(bench: Bench) -> Sample:
         crowd.say()
         refuse_errors(crowd.expect("done", GRACE))
     active = settled(bench, MANY_CONNECTIONS)
-    costs = [_per_request(report) for report in (few, mostly_idle, active)]
+    costs = [per_request(report) for report in (few, mostly_idle, active)]
     at_few, at_idle, at_active = (cost[Figure.CPU_PER_REQUEST] for cost in costs)
     return {
         Figure.CPU_AT_100: at_few,

@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from evloop.settings.units import parse_duration
-from evloop_tools.campaign.results import ResultsError
 from evloop_tools.lab import waiting
 from evloop_tools.lab.errors import TargetError, VoidError
 from evloop_tools.report.arguments import UsageError, positive, value
-from evloop_tools.report.plot import PlotError
 from evloop_tools.report.progress import Progress
 
 
@@ -39,7 +36,7 @@ def run(name: str, given: argparse.Namespace, body: Body) -> int:
             tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch,
         ):
             return body(given, Path(scratch), progress)
-    except (UsageError, PlotError, ResultsError) as error:
+    except UsageError as error:
         return fail(name, str(error), Exit.USAGE)
     except OSError as error:
         where = error.filename or "the system"
@@ -113,14 +110,6 @@ def _command(text: str) -> list[str]:
     if not words:
         raise ValueError("a command is wanted")
     return words
-
-
-def seconds(text: str) -> float:
-    """Return the duration that *text* means; raise ValueError unless it is above 0."""
-    found = parse_duration(text)
-    if found <= 0:
-        raise ValueError("more than 0 is wanted")
-    return found
 
 
 def known_only(wanted: Iterable[str] | None, known: Iterable[str], what: str) -> None:

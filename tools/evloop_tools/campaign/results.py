@@ -8,14 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from evloop_tools.report.arguments import UsageError
+
 FORMAT = 1
 
 Sample = Mapping[Any, float]
 """Figures (members of a StrEnum, whose values are their names in a file) of one round."""
-
-
-class ResultsError(Exception):
-    """A file of results that can't be used; the message is one line for the user."""
 
 
 @dataclass(slots=True)
@@ -100,7 +98,7 @@ def load(paths: Sequence[Path], figures: type[StrEnum]) -> Results:
 
     What is told about the run is the last file's, but for the commands, which are all told.
 
-    Raises ResultsError when a file can't be read or holds something else than *figures*.
+    Raises UsageError when a file can't be read or holds something else than *figures*.
     """
     merged = Results()
     commands: dict[str, None] = {}  # in their order, each once
@@ -128,15 +126,15 @@ def _load(path: Path, figures: type[StrEnum]) -> Results:
     try:
         data = json.loads(path.read_text())
     except OSError as error:
-        raise ResultsError(f"{path}: {error.strerror}") from error
+        raise UsageError(f"{path}: {error.strerror}") from error
     except ValueError as error:
-        raise ResultsError(f"{path} is not JSON: {error}") from error
+        raise UsageError(f"{path} is not JSON: {error}") from error
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-        raise ResultsError(f"{path} does not hold results of this program")
+        raise UsageError(f"{path} does not hold results of this program")
     try:
         return _from_json(data, figures)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ResultsError(f"{path} is not whole: {error!r}") from error
+        raise UsageError(f"{path} is not whole: {error!r}") from error
 
 
 def _from_json(data: Mapping[str, Any], figures: type[StrEnum]) -> Results:

@@ -1,6 +1,9 @@
 """What a server costs: CPU seconds and memory of its process tree, and kernel TCP memory."""
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce
 
 import psutil
 
@@ -25,20 +28,14 @@ class Cost:
 
     def cpu_seconds(self) -> float:
         """Return user plus system time since the start, that of waited-for children included."""
-        return sum(self._cpu(process) for process in self._processes)
-
-    @staticmethod
-    def _cpu(process: psutil.Process) -> float:
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            raise VoidError("a process of the server ended in the middle") from None
-        return float(times.user + times.system + times.children_user + times.children_system)
+        with _all_alive():
+            # user, system, and both of children
+            return float(sum(sum(process.cpu_times()[:4]) for process in self._processes))
 
     def memory_bytes(self) -> int:
         """Return the Pss of all processes: shared pages are divided among their users."""
-        memories = [self._memory(process) for process in self._processes]
-        return sum(each.rss if each.pss is None else each.pss for each in memories)
+        memory = self._memory()
+        return int(getattr(memory, memory.total_metric))
 
     def own_bytes(self) -> int:
         """Return the anonymous memory of all processes.
@@ -46,18 +43,27 @@ class Cost:
         Unlike Pss it does not move when another program that uses the same libraries, such as
         a client of ours, comes or goes.
         """
-        memories = [self._memory(process) for process in self._processes]
-        return sum(each.rss if each.anonymous is None else each.anonymous for each in memories)
+        memory = self._memory()
+        return int(getattr(memory, memory.own_metric))
 
-    @staticmethod
-    def _memory(process: psutil.Process) -> Memory:
-        try:
-            memory = read_memory(process)
-        except (psutil.NoSuchProcess, OSError):
-            memory = None
-        if memory is None:
-            raise VoidError("a process of the server ended in the middle")
-        return memory
+    def _memory(self) -> Memory:
+        with _all_alive():
+            found = [read_memory(process) for process in self._processes]
+        known = [memory for memory in found if memory is not None]
+        if len(known) < len(found):
+            raise VoidError(_ENDED)
+        return reduce(operator.add, known)
+
+
+_ENDED = "a process of the server ended in the middle"
+
+
+@contextmanager
+def _all_alive() -> Iterator[None]:
+    try:
+        yield
+    except (psutil.NoSuchProcess, OSError):
+        raise VoidError(_ENDED) from None
 
 
 def kernel_tcp_bytes() -> int:

@@ -16,12 +16,7 @@ _AGE = 3600
 
 def make(directory: Path, files: Iterable[Wanted]) -> None:
     """Make *files*, whose bytes are known, in *directory*. Raises OSError without room."""
-    # Some servers give up their privileges, and then need the right to read.
-    directory.chmod(0o755)
-    for wanted in files:
-        path = place(directory, wanted)
-        if path.exists():
-            continue
+    for path, wanted in {place(directory, wanted): wanted for wanted in files}.items():
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         content = wanted.file.content
         assert isinstance(content, Coded | Sparse)

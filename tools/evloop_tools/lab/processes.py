@@ -24,6 +24,10 @@ class Target(Protocol):
         """Return those that run now, the main one first; none when the server ended."""
         ...
 
+    def epitaph(self) -> str:
+        """Say how it ended; empty when nobody knows."""
+        ...
+
 
 class Tree:
     """Processes and everything they started, now or later."""
@@ -55,6 +59,9 @@ class Tree:
             return cls(_main_processes(find_listeners(port), port))
         except psutil.NoSuchProcess:
             raise NoSuchTargetError(f"who listened on TCP port {port} has just ended") from None
+
+    def epitaph(self) -> str:
+        return ""  # its parent was told
 
     def processes(self) -> list[psutil.Process]:
         found = {root.pid: root for root in self.roots if runs(root)}

@@ -108,7 +108,8 @@ class Sampler:
         at = time.monotonic()
         running = self._running()
         if running.memory is None:
-            raise TargetEndedError(f"{self._target.name} has ended")
+            how = self._target.epitaph()
+            raise TargetEndedError(f"{self._target.name} has ended{how and ': '}{how}")
         opened = self._open(running.alive)
         return Sample(
             at=at,

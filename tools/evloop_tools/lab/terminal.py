@@ -115,6 +115,11 @@ class Events:
         self._keys, self._before = None, []
 
 
+def forget_reader() -> None:
+    """Let what is left to print go nowhere: who read our lines has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def in_foreground() -> bool:
     """Whether we may take over the terminal: it is one, not dumb, and not somebody else's."""
     if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":

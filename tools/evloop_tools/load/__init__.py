@@ -2,7 +2,7 @@
 
 faults      what can be wrong with an answer, by kind
 content     what the bytes of a file are, so that each one can be checked
-files       the files to ask for, and those that a document root is made of
+files       the files to ask for
 requests    what is asked, as bytes, and which answers are right
 heads       what a response head says
 bodies      the bytes of a response, checked as they come

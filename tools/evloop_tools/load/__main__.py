@@ -1,4 +1,4 @@
-"""`python -m load`: carry out the order on the standard input."""
+"""`python -m evloop_tools.load`: carry out the order on the standard input."""
 
 import sys
 

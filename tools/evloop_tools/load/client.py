@@ -79,10 +79,12 @@ class Client:
     def stop(self) -> None:
         """End because the run is over."""
         if self.is_busy:
-            self._counts.unfinished += self._exchange.due
+            self._counts.unfinished += len(self._exchange.dialogue.unanswered)
         self._end(Ending.RESET)
 
     def _act(self, action: "Callable[[Client, float], None]", now: float) -> None:
+        if self._exchange.state is State.CLOSED:
+            return  # a late event
         exchange = self._exchange
         try:
             action(self, now)
@@ -147,7 +149,7 @@ class Client:
     def _fail(self, fault: FaultError, now: float) -> None:
         if self._exchange.state is State.CLOSED:
             return
-        self._company.tally.fault(fault, self._exchange.path, self._counts)
+        self._company.tally.fault(fault, self._exchange.dialogue.path, self._counts)
         self._end(Ending.RESET)
         self._company.left(self, True, now)
 

@@ -50,6 +50,11 @@ class Dialogue:
         return bool(self.unanswered)
 
     @property
+    def path(self) -> str:
+        """The file whose answer is due; empty when none is."""
+        return self.unanswered[0].file.path if self.unanswered else ""
+
+    @property
     def has_head(self) -> bool:
         """Whether the answer that is being read is past its head."""
         return self._body is not None

@@ -1,14 +1,14 @@
-"""The files to ask for, and those that a document root is made of."""
+"""The files to ask for."""
 
 import os
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from urllib.parse import quote
 
-from evloop_tools.load.content import Coded, Content, Copy, Sparse
+from evloop_tools.load.content import Content, Copy
 
 MAX_FILES = 256
 """So many files of a directory are asked for, at most."""
@@ -45,39 +45,10 @@ class File:
         return self.content.size
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """A file to make: its path beneath the root, its size in bytes, how it is made."""
-
-    path: str
-    size: int
-    kind: Kind
-    is_sparse: bool = False
-
-    @property
-    def content(self) -> Coded | Sparse:
-        """What its bytes are."""
-        return (Sparse if self.is_sparse else Coded)("/" + self.path, self.size)
-
-    @property
-    def file(self) -> File:
-        """The file as a server shows it."""
-        return File("/" + self.path, self.kind, self.content)
-
-
-def make_files(specs: Iterable[Spec], root: Path) -> None:
-    """Make files beneath *root*. Raises OSError."""
-    for spec in specs:
-        path = root / spec.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        spec.content.write(path)
-
-
-def local_files(root: Path, kinds: dict[str, Kind]) -> list[File]:
+def local_files(root: Path) -> list[File]:
     """Return up to MAX_FILES files of *root* that a server would show.
 
-    *kinds* says what some paths are; the others go by name and size. Hidden and unreadable
-    files are left out, and empty ones, which have no byte to check.
+    Hidden and unreadable ones are left out, and empty ones, which have no byte to check.
 
     Raises OSError when the directory can't be read.
     """
@@ -89,7 +60,7 @@ def local_files(root: Path, kinds: dict[str, Kind]) -> list[File]:
                 return found
             path = Path(folder, name)
             if path.is_file() and os.access(path, os.R_OK) and path.stat().st_size:
-                found.append(_local_file(path, root, kinds))
+                found.append(_local_file(path, root))
     return found
 
 
@@ -97,10 +68,10 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _local_file(path: Path, root: Path, kinds: dict[str, Kind]) -> File:
+def _local_file(path: Path, root: Path) -> File:
     content = Copy(path)
     url = "/" + quote(path.relative_to(root).as_posix())
-    return File(url, kinds.get(url) or kind_of(url, content.size), content)
+    return File(url, kind_of(url, content.size), content)
 
 
 def kind_of(path: str, size: int | None) -> Kind:

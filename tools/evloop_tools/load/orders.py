@@ -1,11 +1,10 @@
-"""What a process of clients can be asked to do: one line of JSON that names the order."""
+"""What a process of clients can be asked to do: one line on its standard input."""
 
-import json
-from dataclasses import asdict, dataclass
+import pickle
+from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 from pathlib import Path
-from typing import Any
 
 from evloop_tools.load.content import Coded, Content, Copy, Sparse, Unknown
 from evloop_tools.load.files import File, kind_of
@@ -123,24 +122,11 @@ Order = Run | Hold
 
 
 def to_line(order: Order) -> str:
-    """Return *order* as a line of JSON, without its end."""
-    return json.dumps([type(order).__name__, asdict(order)])
+    """Return *order* as a line of text, without its end."""
+    return pickle.dumps(order).hex()
 
 
 def from_line(line: str) -> Order:
-    """Return the order that to_line() wrote."""
-    name, settings = json.loads(line)
-    settings["files"] = tuple(map(_wanted, settings["files"]))
-    if name == Hold.__name__:
-        return Hold(**_with_behaviour(settings))
-    settings["groups"] = tuple((group, count) for group, count in settings["groups"])
-    return Run(**settings)
-
-
-def _wanted(settings: dict[str, Any]) -> Wanted:
-    part = settings["part"]
-    return Wanted(**{**settings, "part": tuple(part) if part is not None else None})
-
-
-def _with_behaviour(settings: dict[str, Any]) -> dict[str, Any]:
-    return {**settings, "behaviour": Behaviour(settings["behaviour"])}
+    """Return the order that to_line() wrote, in a process that we have started."""
+    order: Order = pickle.loads(bytes.fromhex(line))
+    return order

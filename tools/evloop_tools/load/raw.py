@@ -1,17 +1,17 @@
 """Questions of any bytes, and what comes for them: for what is no request at all."""
 
+import contextlib
 import re
 import socket
 import time
 from collections.abc import Iterable
+from http.client import HTTPException, HTTPResponse
 from typing import NamedTuple
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
-_LENGTH = re.compile(rb"content-length: *([0-9]{1,15})", re.IGNORECASE)
 _PIECE = 256 * 1024
 _MOST = 4 * 1024 * 1024
 """Bytes that are kept of the answers to one question, at most."""
-_MOST_HEAD = 64 * 1024
 
 Address = tuple[str, int]
 
@@ -57,30 +57,19 @@ def ask_in_turn(address: Address, questions: Iterable[bytes], patience: float) -
     Raises OSError when an answer does not come.
     """
     statuses = set()
-    sock = socket.create_connection(address, patience)
-    for question in questions:
-        sock.sendall(question)
-        head = _take(sock, question.startswith(b"HEAD"))
-        statuses.add(int(head[9:12]))
-        if b"connection: close" in head.lower():
-            sock.close()
-            sock = socket.create_connection(address, patience)
-    sock.close()
+    with contextlib.ExitStack() as sockets:
+        sock = None
+        for question in questions:
+            sock = sock or sockets.enter_context(socket.create_connection(address, patience))
+            sock.sendall(question)
+            answer = HTTPResponse(sock, method=question.partition(b" ")[0].decode())
+            try:
+                answer.begin()
+                answer.read()
+            except HTTPException as error:
+                raise OSError(f"the server closed without an answer: {error!r}") from error
+            statuses.add(answer.status)
+            if answer.will_close:
+                sockets.close()
+                sock = None
     return statuses
-
-
-def _take(sock: socket.socket, bodiless: bool) -> bytes:
-    """Receive one answer and return its head."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        piece = sock.recv(_PIECE)
-        if not piece or len(received) > _MOST_HEAD:
-            raise OSError("the server closed without an answer")
-        received += piece
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = _LENGTH.search(head)
-    missing = 0 if bodiless or length is None or b" 304 " in head[:16] else int(length[1])
-    missing -= len(body)
-    while missing > 0:
-        missing -= len(sock.recv(_PIECE)) or missing
-    return head

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from evloop_tools.load.faults import Fault, FaultError
 
@@ -38,24 +38,16 @@ class Histogram:
                 return min(_LEAST * math.exp(bucket * _STEP), self.maximum)
         return None
 
+    def percentiles(self) -> dict[int, float | None]:
+        """Return the 50th, 90th and 99th, and the longest at 100; None without any."""
+        return {percent: self.percentile(percent / 100) for percent in (50, 90, 99, 100)}
+
     def add(self, other: "Histogram") -> None:
         """Count all that *other* has counted."""
         for bucket, count in other._buckets.items():
             self._buckets[bucket] = self._buckets.get(bucket, 0) + count
         self.count += other.count
         self.maximum = max(self.maximum, other.maximum)
-
-
-_SUMMED = (
-    "clients",
-    "requests",
-    "received",
-    "stopped",
-    "cut",
-    "closed",
-    "unfinished",
-    "errors",
-)
 
 
 @dataclass(slots=True)
@@ -85,10 +77,12 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Add what *other* has counted."""
-        for name in _SUMMED:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.first_byte.add(other.first_byte)
-        self.total.add(other.total)
+        for name in (each.name for each in fields(self)):
+            ours, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(ours, Histogram):
+                ours.add(theirs)
+            else:
+                setattr(self, name, ours + theirs)
 
 
 class Tally:

@@ -23,7 +23,6 @@ _ENOUGH_ERRORS = 100  # after which a measurement is void anyway, and the server
 _AFTER_FAILURE = 0.1  # seconds that the place of a client stays empty that met an error
 _IN_PROGRESS = 64  # held clients on their way at a time, so that no backlog overflows
 _ROUND = 0.25  # seconds between two reads of a held client with a rate
-_PERCENTILES = {50: 0.5, 90: 0.9, 99: 0.99, 100: 1.0}
 
 
 class Clients:
@@ -67,12 +66,8 @@ class Clients:
         }
 
 
-def percentiles(histogram: Histogram) -> dict[int, float]:
-    """Return percentiles in microseconds, the highest value at 100; 0 when there are none."""
-    return {
-        percent: (histogram.percentile(share) or 0.0) * 1e6
-        for percent, share in _PERCENTILES.items()
-    }
+def _microseconds(histogram: Histogram) -> dict[int, float]:
+    return {percent: (seconds or 0.0) * 1e6 for percent, seconds in histogram.percentiles().items()}
 
 
 def run(order: Run) -> None:
@@ -128,8 +123,8 @@ def _found(clients: Clients) -> dict[str, object]:
         "requests": everything.requests,
         "bytes": everything.received,
         "sent": clients.crowd.asked,
-        "first_byte": percentiles(everything.first_byte),
-        "latency": percentiles(everything.total),
+        "first_byte": _microseconds(everything.first_byte),
+        "latency": _microseconds(everything.total),
         "groups": {
             name: {"clients": each.clients, "ended": each.cut + each.closed + each.errors}
             for name, each in clients.tally.groups.items()

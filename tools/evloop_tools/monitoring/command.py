@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from evloop_tools.lab.history import History
 from evloop_tools.lab.launch import Launched
 from evloop_tools.lab.processes import Target, Tree
 from evloop_tools.lab.sample import Sample, Sampler
-from evloop_tools.lab.terminal import Events, in_foreground
+from evloop_tools.lab.terminal import Events, forget_reader, in_foreground
 from evloop_tools.monitoring.limits import breach, unjudged
 from evloop_tools.monitoring.lines import lines
 from evloop_tools.monitoring.live import LiveView
@@ -66,8 +65,7 @@ def main(options: Options) -> int:
         with Events() as events:
             outcome = run(options, events)
     except BrokenPipeError:
-        # Who read our lines has seen enough. What is left in the buffer has no reader.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_reader()
         outcome = Outcome(Exit.OK)
     except TargetError as exc:
         outcome = Outcome(_CODES[type(exc)], str(exc))
@@ -93,7 +91,11 @@ def run(options: Options, events: Events) -> Outcome:
         sampler = Sampler(target)
         history = History(first_sample(target, sampler, events))
         view: View = lines(sys.stdout)
-        with LiveView(events, target.name, what) if live else contextlib.nullcontext(view) as view:
+        with (
+            LiveView(events, target.name, what, options.duration)
+            if live
+            else contextlib.nullcontext(view) as view
+        ):
             outcome = watch(target, sampler, history, view, table, options, events)
         return report(history, target.name, what, outcome, options)
 
@@ -123,10 +125,7 @@ def first_sample(target: Target, sampler: Sampler, events: Events) -> Sample:
     deadline = time.monotonic() + SETTLE
     seen: list[int] = []
     while True:
-        try:
-            sample = sampler.sample()
-        except TargetEndedError as exc:
-            raise _with_epitaph(exc, target) from None
+        sample = sampler.sample()
         seen = [*seen, sample.processes] if _listens(sample) else []
         settled = len(seen) > _SETTLED and len(set(seen[-_SETTLED:])) == 1
         late = events.stopped or time.monotonic() >= deadline
@@ -137,11 +136,6 @@ def first_sample(target: Target, sampler: Sampler, events: Events) -> Sample:
 
 def _listens(sample: Sample) -> bool:
     return sample.connections is not None and sample.connections.states["LISTEN"] > 0
-
-
-def _with_epitaph(exc: TargetEndedError, target: Target) -> TargetEndedError:
-    epitaph = f": {target.epitaph()}" if isinstance(target, Launched) else ""
-    return TargetEndedError(f"{exc}{epitaph}")
 
 
 def watch(
@@ -174,7 +168,7 @@ def watch(
         try:
             history.add(sampler.sample())
         except TargetEndedError as exc:
-            return Outcome(Exit.ENDED, str(_with_epitaph(exc, target)))
+            return Outcome(Exit.ENDED, str(exc))
         except NoRightError as exc:
             return Outcome(Exit.NO_RIGHT, str(exc))
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterable, Sequence
+from math import inf
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
@@ -30,6 +31,8 @@ _ROWS = (
 )
 _LESS = {"uss"}  # left out of a low window
 _EACH = {"anonymous", "send_queues", "kernel_tcp"}  # shown for each connection
+_FIGURE = 11  # characters of a figure, and of the longest heading
+_TABLE = 13 + 5 * (_FIGURE + 1)  # and of the table with all five of them
 _LEAST = 16  # samples that a graph has room for from the start
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _SHADE = "░"
@@ -38,9 +41,9 @@ _SHADE = "░"
 class LiveView:
     """Shows the history on the alternate screen; a context manager that puts all back."""
 
-    def __init__(self, events: Events, name: str, what: str) -> None:
+    def __init__(self, events: Events, name: str, what: str, duration: float = inf) -> None:
         self._events = events
-        self._name, self._what = name, what
+        self._name, self._what, self._duration = name, what, duration
         self._history: History | None = None
         self._live = self._new()
 
@@ -77,7 +80,9 @@ class LiveView:
         if self._events.pause:
             self._stand_aside()
         if self._history is not None:
-            self._live.update(Screen(self._history, self._name, self._what), refresh=True)
+            self._live.update(
+                Screen(self._history, self._name, self._what, self._duration), refresh=True
+            )
 
     def _stand_aside(self) -> None:
         self.__exit__()
@@ -88,10 +93,11 @@ class LiveView:
 
 
 class Screen:
-    """One picture of a history, as large as the window."""
+    """One picture of a history, as large as the window; *duration* is that of the run."""
 
-    def __init__(self, history: History, name: str, what: str) -> None:
+    def __init__(self, history: History, name: str, what: str, duration: float = inf) -> None:
         self._history, self._name, self._what = history, name, what
+        self._left = max(0.0, duration - history.elapsed)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width, height = options.max_width, options.height or console.height
@@ -111,7 +117,8 @@ class Screen:
         now = self._history.now
         left = f" {self._name}  {self._what}"
         more = f" and {now.processes - 1} more" if now.processes > 1 else ""
-        right = f"{show_clock(self._history.elapsed)}  q ends "
+        left_over = f", {show_clock(self._left)} left" if self._left < inf else ""
+        right = f"{show_clock(self._history.elapsed)}{left_over}  q ends "
         text = f"{left}{more}"[: max(0, width - len(right) - 1)]
         return Text(text.ljust(width - len(right)) + right, "reverse", no_wrap=True)
 
@@ -125,7 +132,8 @@ class Screen:
     def _numbers(self, width: int, height: int) -> RenderableType:
         if width < 120:
             return Group(self._memory(width, height), Text("\n").join(self._facts()))
-        grid = Table.grid(expand=True, padding=(0, 2))
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True, min_width=_TABLE)
         grid.add_row(self._memory(width, height), Text("\n").join(self._facts()))
         return grid
 
@@ -136,7 +144,7 @@ class Screen:
         table = Table(box=None, padding=(0, 1, 0, 0), header_style=_DIM)
         table.add_column("", no_wrap=True)
         for title in titles:
-            table.add_column(title, justify="right", no_wrap=True, min_width=10)
+            table.add_column(title, justify="right", no_wrap=True, min_width=_FIGURE)
         for label, metric, style in _ROWS:
             if height < _TALL and metric in _LESS:
                 continue

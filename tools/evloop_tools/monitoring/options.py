@@ -8,8 +8,8 @@ from pathlib import Path
 
 from evloop.settings.units import parse_duration, parse_size
 from evloop_tools.lab import STOP_WAIT
-from evloop_tools.report.arguments import Parser, interval, port, positive, value
-from evloop_tools.report.plot import PlotError, check_plot
+from evloop_tools.report.arguments import Parser, UsageError, interval, port, positive, value
+from evloop_tools.report.plot import check_plot
 from evloop_tools.report.verdict import Limits
 from evloop_tools.report.words import KINDS
 
@@ -86,22 +86,19 @@ class Options:
 
 def parse_arguments(arguments: Sequence[str]) -> Options:
     """Read the command line. Exits with code 2 and one line when it is wrong."""
-    words = list(arguments)
-    at = words.index("--") if "--" in words else len(words)
     parser = _parser()
-    given = parser.parse_args(words[:at])
-    command = words[at + 1 :]
+    given, command = parser.split(arguments)
     if sum((given.port is not None, given.pid is not None, bool(command))) != 1:
         parser.error("name one server: --port N, --pid N, or -- COMMAND ...")
     if given.plot is not None:
         try:
             check_plot(given.plot)
-        except PlotError as exc:
+        except UsageError as exc:
             parser.error(f"argument --plot: {exc}")
     return Options(
         port=given.port,
         pid=given.pid,
-        command=command,
+        command=command or [],
         interval=given.interval,
         duration=given.duration,
         csv=given.csv,

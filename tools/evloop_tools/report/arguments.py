@@ -1,7 +1,7 @@
 """Command lines of the tools: values with units, and errors of one line."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from textwrap import fill
 from typing import Any, NoReturn, TypeVar
 
@@ -29,6 +29,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {message} (see --help)\n")
 
+    def split(self, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str] | None]:
+        """Read what stands before `--`, and return what stands behind it; None without one."""
+        words = list(arguments)
+        at = words.index("--") if "--" in words else len(words)
+        return self.parse_args(words[:at]), words[at + 1 :] if at < len(words) else None
+
 
 def value(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     """Let argparse show the text, and what *parse* has against it as a ValueError."""
@@ -55,6 +61,26 @@ def port(text: str) -> int:
     if number > 65535:
         raise ValueError("ports end at 65535")
     return number
+
+
+def whole(text: str) -> int:
+    """Raises ValueError unless *text* is a whole number, 0 included."""
+    return 0 if text == "0" else positive(text)
+
+
+def seconds(text: str) -> float:
+    """Raises ValueError unless *text* is a duration above 0."""
+    found = parse_duration(text)
+    if found <= 0:
+        raise ValueError("more than 0 is wanted")
+    return found
+
+
+def url_path(text: str) -> str:
+    """Raises ValueError unless *text* can stand in a request line as the path of a file."""
+    if not text.startswith("/") or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("a path as in a URL is wanted: it begins with /")
+    return text
 
 
 def interval(text: str) -> float:

@@ -6,22 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from evloop.settings.units import format_size
+from evloop_tools.report.arguments import UsageError
 from evloop_tools.report.scale import TICKS, binary_unit, nice_top
 
 SUFFIXES = (".png", ".svg")
 Points = Iterable[tuple[float, float]]
 
 
-class PlotError(Exception):
-    """The picture can't be drawn; the message is one line for the user."""
-
-
 def check_plot(path: Path) -> None:
-    """Raises PlotError when the name or the installation forbids to plot, before a long run."""
+    """Raises UsageError when the name or the installation forbids to plot, before a long run."""
     if path.suffix.lower() not in SUFFIXES:
-        raise PlotError(f"{str(path)!r} does not end in {' or '.join(SUFFIXES)}")
+        raise UsageError(f"{str(path)!r} does not end in {' or '.join(SUFFIXES)}")
     if not can_plot():
-        raise PlotError("plots need matplotlib: pip install 'evloop-server[plot]'")
+        raise UsageError("plots need matplotlib: pip install 'evloop-server[plot]'")
 
 
 def can_plot() -> bool:

@@ -1,13 +1,14 @@
 """Let thousands of clients ask a server for files, check every byte, hold its memory to limits."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
-from evloop_tools.lab.terminal import Events, in_foreground
+from evloop_tools.lab.errors import TargetError, VoidError
+from evloop_tools.lab.terminal import Events, forget_reader, in_foreground
 from evloop_tools.load.faults import FaultError
 from evloop_tools.load.tally import Tally
+from evloop_tools.report.arguments import UsageError
 from evloop_tools.report.table import terminal_width
 from evloop_tools.report.verdict import Check, is_pass
 from evloop_tools.soaking.command_line import Exit
@@ -17,7 +18,7 @@ from evloop_tools.soaking.plot import draw
 from evloop_tools.soaking.progress import ProgressBar, ProgressLines
 from evloop_tools.soaking.report import page
 from evloop_tools.soaking.result import Outcome, Result
-from evloop_tools.soaking.setting import Setting, SettingError, make, raise_descriptor_limit, set_up
+from evloop_tools.soaking.setting import Setting, make, raise_descriptor_limit, set_up
 from evloop_tools.soaking.soak import Soak, Timing
 from evloop_tools.soaking.verdict import judge
 from evloop_tools.soaking.watch import watch
@@ -32,19 +33,18 @@ def main(options: Options) -> int:
         raise_descriptor_limit(options.load)
         with Events() as events, set_up(options) as setting:
             return run(options, setting, events)
-    except SettingError as error:
+    except (UsageError, TargetError, VoidError) as error:
         print(f"soak: {error}", file=sys.stderr)
         return Exit.USAGE
     except BrokenPipeError:
-        # Who read our lines has seen enough. What is left in the buffer has no reader.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_reader()
         return Exit.INTERRUPTED
 
 
 def run(options: Options, setting: Setting, events: Events) -> Exit:
     """Hold the test that *options* describe in *setting*, report it, and say how it ended.
 
-    Raises SettingError when it can't be held or reported.
+    Raises UsageError when it can't be held or reported.
     """
     result = hold(options, setting, events)
     if result is None:
@@ -59,7 +59,7 @@ def run(options: Options, setting: Setting, events: Events) -> Exit:
 def hold(options: Options, setting: Setting, events: Events) -> Result | None:
     """Hold the test; return None when it was interrupted before there was anything to report.
 
-    Raises SettingError when it can't be held.
+    Raises UsageError when it can't be held.
     """
     tally = Tally(group.name for group in options.load.groups)
     timing = Timing(options.duration, options.warm_up, options.interval)
@@ -103,7 +103,7 @@ def view(options: Options) -> ProgressBar | ProgressLines:
 def write(path: Path, result: Result, checks: list[Check]) -> None:
     """Write the report in the form that the name of *path* asks for.
 
-    Raises SettingError when it can't be written.
+    Raises UsageError when it can't be written.
     """
     match path.suffix.lower():
         case ".md":
@@ -115,4 +115,4 @@ def write(path: Path, result: Result, checks: list[Check]) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise SettingError(f"{path}: {error.strerror}") from error
+        raise UsageError(f"{path}: {error.strerror}") from error

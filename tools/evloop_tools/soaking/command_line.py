@@ -7,12 +7,22 @@ from textwrap import fill
 
 from evloop.settings.units import format_duration, parse_duration, parse_size
 from evloop_tools.load.endpoint import parse_url
-from evloop_tools.report.arguments import Parser, interval, positive, value
+from evloop_tools.report.arguments import (
+    Parser,
+    interval,
+    positive,
+    seconds,
+    url_path,
+    value,
+    whole,
+)
 from evloop_tools.report.figures import parse_byte_rate, parse_count_rate, show_slope
 from evloop_tools.report.verdict import DESCRIPTORS, LONG_ENOUGH, SHORT_SLOPE, SLOPE
 from evloop_tools.soaking.scenarios import MIXED, SCENARIOS, Scenario, parse_mix
 
 REPORTS = (".md", ".json", ".html")
+REPORT = Path("docs/soak/many-10000.md")
+"""What --report writes when no file is named."""
 CLIENTS_PER_SECOND = 500
 """As fast as clients come unless --ramp-up says otherwise."""
 MOST_ARRIVALS_AT_ONCE = 4000
@@ -88,23 +98,6 @@ def _report(text: str) -> Path:
     return path
 
 
-def _path(text: str) -> str:
-    if not text.startswith("/") or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("a path as in a URL is wanted: it begins with /")
-    return text
-
-
-def _whole(text: str) -> int:
-    return 0 if text == "0" else positive(text)
-
-
-def _time(text: str) -> float:
-    seconds = parse_duration(text)
-    if seconds <= 0:
-        raise ValueError("more than 0 is wanted")
-    return seconds
-
-
 def parser() -> Parser:
     """Return what reads the command line; its help is the whole reference."""
     scenarios = "\n".join(
@@ -123,17 +116,20 @@ def parser() -> Parser:
     _add_limits(command_line.add_argument_group("limits (SIZE as in 2KiB, 5MiB)"))
     results = command_line.add_argument_group("results")
     results.add_argument(
-        "--report", type=value(_report), metavar="FILE", help=f"write it: {', '.join(REPORTS)}"
+        "--report",
+        type=value(_report),
+        nargs="?",
+        const=REPORT,
+        metavar="FILE",
+        help=f"write it: {', '.join(REPORTS)} (FILE: {REPORT})",
     )
-    results.add_argument(
-        "--json", type=Path, metavar="FILE", help="all figures: sizes in bytes, times in seconds"
-    )
-    results.add_argument(
-        "--interval",
-        type=value(interval),
-        metavar="TIME",
-        help="time between two looks at the server's memory (default: 1s, less in a short run)",
-    )
+    for name, parse, metavar, meaning in (
+        ("--json", Path, "FILE", "all figures: sizes in bytes, times in seconds"),
+        ("--interval", value(interval), "TIME", "time between two looks at the server's memory"
+         " (default: 1s, less in a short run)"),
+    ):  # fmt: skip
+        results.add_argument(name, type=parse, metavar=metavar, help=meaning)
+    command_line.set_defaults(timeout=30.0, seed=1)
     return command_line
 
 
@@ -151,7 +147,7 @@ def _add_target(group: argparse._ArgumentGroup) -> None:
         group.add_argument(name, type=parse, metavar=metavar, help=meaning)
     group.add_argument(
         "--path",
-        type=value(_path),
+        type=value(url_path),
         metavar="PATH",
         action="append",
         default=[],
@@ -169,7 +165,7 @@ def _add_load(group: argparse._ArgumentGroup) -> None:
          " whatever the server does (default: as many as leave)"),
         ("--ramp-up", value(parse_duration), "TIME", "until all clients are there"
          f" (default: {CLIENTS_PER_SECOND} clients per second)"),
-        ("--duration", value(_time), "TIME",
+        ("--duration", value(seconds), "TIME",
          f"of the load (default: the scenario's, {format_duration(MIXED.duration)})"),
         ("--requests", value(positive), "N", "end when so many were answered"),
         ("--mix", value(parse_mix), "NAME=WEIGHT,...", "behaviours, see below"),
@@ -178,18 +174,11 @@ def _add_load(group: argparse._ArgumentGroup) -> None:
          " (default: 1s)"),
         ("--stall", value(parse_duration), "TIME", "how long stalled clients stay"
          " (default: 15s)"),
+        ("--timeout", value(seconds), "TIME", "a client waits so long for each sign of the"
+         " server (default: 30s)"),
+        ("--seed", value(whole), "N", "of all chance (default: 1)"),
     ):  # fmt: skip
         group.add_argument(name, type=parse, metavar=metavar, help=meaning)
-    group.add_argument(
-        "--timeout",
-        type=value(_time),
-        default=30.0,
-        metavar="TIME",
-        help="a client waits so long for each sign of the server (default: 30s)",
-    )
-    group.add_argument(
-        "--seed", type=value(_whole), default=1, metavar="N", help="of all chance (default: 1)"
-    )
 
 
 def _byte_rate(text: str) -> float:
@@ -201,7 +190,7 @@ def _byte_rate(text: str) -> float:
 
 def _add_limits(group: argparse._ArgumentGroup) -> None:
     for name, parse, metavar, default, meaning in (
-        ("--max-errors", value(_whole), "N", 0, "errors of all kinds together (default: 0)"),
+        ("--max-errors", value(whole), "N", 0, "errors of all kinds together (default: 0)"),
         ("--max-slope", value(parse_byte_rate), "RATE", None, "growth of memory after --warm-up,"
          f" as in 1MiB/min, 0/h (default: constant, under {_CONSTANT})"),
         ("--max-growth-per-connection", value(parse_size), "SIZE", None,
@@ -209,7 +198,7 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
         ("--max-growth", value(parse_size), "SIZE", None,
          "growth of memory at its peak (default: none)"),
         ("--max-rss", value(parse_size), "SIZE", None, "RSS at its peak (default: none)"),
-        ("--max-descriptors", value(_whole), "N", DESCRIPTORS, "open descriptors that the server"
+        ("--max-descriptors", value(whole), "N", DESCRIPTORS, "open descriptors that the server"
          f" has more at the end than at the base (default: {DESCRIPTORS})"),
         ("--warm-up", value(parse_duration), "TIME", None, "memory may move so long from the"
          " start (default: the ramp-up and a quarter of the duration)"),

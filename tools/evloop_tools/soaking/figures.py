@@ -1,6 +1,7 @@
 """The run as numbers, for other programs: sizes in bytes, times in seconds."""
 
 import platform
+from dataclasses import asdict, fields
 from math import inf
 from typing import Any
 
@@ -10,8 +11,6 @@ from evloop_tools.report.verdict import Check, is_pass
 from evloop_tools.soaking.result import Result
 from evloop_tools.soaking.watch import Seen
 
-_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
-
 
 def document(result: Result, checks: list[Check]) -> dict[str, Any]:
     """Return everything that is known of a run, as JSON can say it."""
@@ -19,8 +18,7 @@ def document(result: Result, checks: list[Check]) -> dict[str, Any]:
     return {
         "verdict": "PASS" if is_pass(checks) else "FAIL",
         "checks": [
-            {"name": each.name, "seen": each.seen, "limit": each.limit,
-             "finding": each.finding.value}
+            asdict(each) | {"finding": each.finding.value}
             for each in checks
         ],
         "title": result.title,
@@ -50,41 +48,31 @@ def document(result: Result, checks: list[Check]) -> dict[str, Any]:
 
 
 def _load(result: Result) -> dict[str, Any]:
-    load, habits = result.load, result.load.habits
+    load, habits = result.load, asdict(result.load.habits)
+    del habits["trickle"]  # nobody can set it
+    names = ("clients", "arrivals", "ramp_up", "seed", "timeout")
     return {
-        "clients": load.clients,
-        "arrivals": load.arrivals,
-        "ramp_up": load.ramp_up,
+        **{name: getattr(load, name) for name in names},
         "requests": None if load.requests == inf else load.requests,
-        "seed": load.seed,
-        "timeout": load.timeout,
         "mix": {group.name: group.weight for group in load.groups},
-        "rate": habits.rate,
-        "pause": habits.pause,
-        "stall": habits.stall,
+        **habits,
     }
 
 
 def _counts(counts: Counts, seconds: float) -> dict[str, Any]:
-    return {
-        "clients": counts.clients,
-        "requests": counts.requests,
-        "bytes": counts.received,
-        "bytes_per_second": round(counts.received / seconds) if seconds else 0,
-        "stopped": counts.stopped,
-        "cut": counts.cut,
-        "closed": counts.closed,
-        "unfinished": counts.unfinished,
-        "errors": counts.errors,
-        "first_byte": percentiles(counts.first_byte),
-        "total": percentiles(counts.total),
+    found = {each.name: getattr(counts, each.name) for each in fields(counts)}
+    received = found.pop("received")
+    return found | {
+        "bytes": received,
+        "bytes_per_second": round(received / seconds) if seconds else 0,
+        "first_byte": _percentiles(counts.first_byte),
+        "total": _percentiles(counts.total),
     }
 
 
-def percentiles(histogram: Histogram) -> dict[str, float | None]:
-    """Return p50, p90, p99 and max in seconds; None without any."""
-    found = {name: histogram.percentile(share) for name, share in _SHARES.items()}
-    return found | {"max": histogram.maximum if histogram.count else None}
+def _percentiles(histogram: Histogram) -> dict[str, float | None]:
+    *lower, longest = histogram.percentiles().values()
+    return dict(zip(("p50", "p90", "p99"), lower, strict=True)) | {"max": longest}
 
 
 def _memory(memory: Seen) -> dict[str, Any]:

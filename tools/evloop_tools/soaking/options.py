@@ -39,11 +39,9 @@ class Options:
 
 def parse_arguments(arguments: Sequence[str]) -> Options:
     """Read the command line. Exits with code 2 and one line when it is wrong."""
-    words = list(arguments)
-    at = words.index("--") if "--" in words else len(words)
     command_line = parser()
-    given = command_line.parse_args(words[:at])
-    _check(command_line, given, has_serve_arguments=at < len(words))
+    given, behind = command_line.split(arguments)
+    _check(command_line, given, has_serve_arguments=behind is not None)
     scenario = given.scenario or MIXED
     load = _load(given, scenario)
     duration = given.duration if given.duration is not None else scenario.duration
@@ -51,7 +49,7 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
     slope = given.max_slope if given.max_slope is not None else scenario.slope
     return Options(
         endpoint=given.url,
-        serve_arguments=tuple(words[at + 1 :]),
+        serve_arguments=tuple(behind or ()),
         pid=given.pid,
         root=given.root,
         paths=tuple(given.path),

@@ -19,6 +19,7 @@ from evloop_tools.load.files import File, kind_of
 from evloop_tools.load.requests import Request
 from evloop_tools.load.single import carry_out
 from evloop_tools.load.steps import Answer, Ask, Close, ReadOn, Script
+from evloop_tools.report.arguments import UsageError
 
 _WARM = 8 * 1024 * 1024
 """Bytes that are read of a file whose content is known already."""
@@ -28,10 +29,6 @@ _KEPT = 1024 * 1024 * 1024
 _ANY = frozenset(range(HTTPStatus.OK, 600))
 _SILENT = (Fault.REFUSED, Fault.RESET, Fault.TIMEOUT, Fault.NO_ANSWER, Fault.NO_PORT, Fault.DEFECT)
 """Faults of a server that does not answer at all."""
-
-
-class MissingError(Exception):
-    """The server does not have a file, or hides it; one line for the user."""
 
 
 class _Learning:
@@ -64,7 +61,7 @@ class Preflight:
         When *hurry* says so, the rest is not asked for. What is wrong with an answer is left
         to the load, which counts it.
 
-        Raises MissingError, and FaultError when the server does not answer at all.
+        Raises UsageError when a file is missing, FaultError when there is no answer at all.
         """
         found = []
         for file in files:
@@ -102,7 +99,7 @@ class Preflight:
                 raise FaultError(fault, f"the first request to {self._endpoint.url}: {text}")
         status = self._answer.status if self._answer is not None else 0
         if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise MissingError(f"{file.path}: the server answers {status}")
+            raise UsageError(f"{file.path}: the server answers {status}")
         return file
 
     def _script(self, file: File, visitor: Visitor) -> Script:

@@ -11,7 +11,6 @@ from evloop_tools.report.page import Page
 from evloop_tools.report.table import Row, Table
 from evloop_tools.report.verdict import Check, is_pass, sentence
 from evloop_tools.report.words import pages
-from evloop_tools.soaking.figures import percentiles
 from evloop_tools.soaking.result import Result
 from evloop_tools.soaking.watch import Seen
 
@@ -112,7 +111,7 @@ def _times(result: Result) -> tuple[Table, Table]:
 
 
 def _percentiles(histogram: Histogram) -> Row:
-    return tuple(show_time(seconds) for seconds in percentiles(histogram).values())
+    return tuple(map(show_time, histogram.percentiles().values()))
 
 
 def _errors(result: Result) -> Table:

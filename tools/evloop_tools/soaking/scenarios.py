@@ -6,7 +6,8 @@ from math import inf
 from evloop.settings.units import format_duration
 from evloop_tools.load.behaviours import BEHAVIOURS, Habits
 from evloop_tools.load.crowd import Group
-from evloop_tools.load.files import SMALL, Kind, Spec
+from evloop_tools.load.files import SMALL, Kind
+from evloop_tools.load.orders import CODED, SPARSE, Wanted
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -25,14 +26,14 @@ ALL_BEHAVIOURS = {
 }
 
 _SITE = (
-    *(Spec(f"page-{number}.html", 20 * KIB, Kind.PAGE) for number in range(4)),
-    *(Spec(f"static/style-{number}.css", 100 * KIB, Kind.ASSET) for number in range(4)),
-    *(Spec(f"static/script-{number}.js", 100 * KIB, Kind.ASSET) for number in range(4)),
-    *(Spec(f"static/picture-{number}.jpg", 300 * KIB, Kind.ASSET) for number in range(4)),
-    Spec("static/exactly-1-mib.bin", MIB, Kind.ASSET),
-    Spec("static/1-byte-more.bin", MIB + 1, Kind.DOCUMENT),
-    Spec("report.pdf", 5 * MIB, Kind.DOCUMENT),
-    Spec("video.mp4", 200 * MIB, Kind.VIDEO, is_sparse=True),
+    *(Wanted(f"/page-{number}.html", 20 * KIB, CODED) for number in range(4)),
+    *(Wanted(f"/static/style-{number}.css", 100 * KIB, CODED) for number in range(4)),
+    *(Wanted(f"/static/script-{number}.js", 100 * KIB, CODED) for number in range(4)),
+    *(Wanted(f"/static/picture-{number}.jpg", 300 * KIB, CODED) for number in range(4)),
+    Wanted("/static/exactly-1-mib.bin", MIB, CODED),
+    Wanted("/static/1-byte-more.bin", MIB + 1, CODED),
+    Wanted("/report.pdf", 5 * MIB, CODED),
+    Wanted("/video.mp4", 200 * MIB, SPARSE),
 )
 
 
@@ -48,7 +49,7 @@ class Scenario:
 
     name: str
     about: str
-    files: tuple[Spec, ...]
+    files: tuple[Wanted, ...]
     groups: tuple[Group, ...]
     clients: int
     duration: float = 60.0
@@ -78,7 +79,7 @@ def _downloads(count: int, size: int, rate: int) -> Scenario:
     return Scenario(
         name=f"{count}x{size // MIB}MB",
         about=f"{count} downloads of {size // MIB} MiB at {rate // MIB} MiB/s each",
-        files=(Spec("video.mp4", size, Kind.VIDEO),),
+        files=(Wanted("/video.mp4", size, CODED),),
         groups=(Group("download", "slow", 1),),
         clients=count,
         requests=count,
@@ -93,10 +94,10 @@ _WEB = Scenario(
     name="web-100",
     about="50 users of 20 KiB pages, 30 of 100 KiB css/js, 20 of 5 MiB PDFs",
     files=(
-        *(Spec(f"page-{number}.html", 20 * KIB, Kind.PAGE) for number in range(10)),
-        *(Spec(f"static/style-{number}.css", 100 * KIB, Kind.ASSET) for number in range(5)),
-        *(Spec(f"static/script-{number}.js", 100 * KIB, Kind.ASSET) for number in range(5)),
-        *(Spec(f"report-{number}.pdf", 5 * MIB, Kind.DOCUMENT) for number in range(4)),
+        *(Wanted(f"/page-{number}.html", 20 * KIB, CODED) for number in range(10)),
+        *(Wanted(f"/static/style-{number}.css", 100 * KIB, CODED) for number in range(5)),
+        *(Wanted(f"/static/script-{number}.js", 100 * KIB, CODED) for number in range(5)),
+        *(Wanted(f"/report-{number}.pdf", 5 * MIB, CODED) for number in range(4)),
     ),
     groups=(
         Group("pages", "full", 50, (Kind.PAGE,)),
@@ -112,7 +113,7 @@ _WEB = Scenario(
 _VIDEO = Scenario(
     name="video-1000",
     about="1000 viewers of a sparse 500 MiB video at 256 KiB/s (2.1 Mbit/s) each",
-    files=(Spec("video.mp4", 500 * MIB, Kind.VIDEO, is_sparse=True),),
+    files=(Wanted("/video.mp4", 500 * MIB, SPARSE),),
     groups=(Group("viewers", "slow", 1),),
     clients=1000,
     habits=Habits(rate=256 * KIB, pause=0.0),

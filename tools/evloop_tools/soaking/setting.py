@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evloop_tools.lab.errors import TargetError, VoidError
+from evloop_tools.lab import docroot
+from evloop_tools.lab.errors import TargetError
 from evloop_tools.lab.launch import Launched
 from evloop_tools.lab.machine import WANTED_DESCRIPTORS, descriptors, raise_descriptors
 from evloop_tools.lab.processes import Target, Tree
@@ -16,17 +17,14 @@ from evloop_tools.lab.running import await_listening, is_here
 from evloop_tools.load.content import Unknown
 from evloop_tools.load.crowd import Load
 from evloop_tools.load.endpoint import Endpoint, local_endpoint
-from evloop_tools.load.files import Catalogue, File, Kind, kind_of, local_files, make_files
+from evloop_tools.load.files import Catalogue, File, kind_of, local_files
+from evloop_tools.report.arguments import UsageError
 from evloop_tools.soaking.options import Options
-from evloop_tools.soaking.preflight import MissingError, Preflight
+from evloop_tools.soaking.preflight import Preflight
 from evloop_tools.soaking.scenarios import Scenario
 
 _RESERVED = 64  # descriptors for files, pipes, looks at the server
 _EVLOOP_EACH = 2  # descriptors that evloop counts on for a connection: one is its file's
-
-
-class SettingError(Exception):
-    """The test can't be held; one line for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +45,20 @@ class Setting:
     def visit(self, timeout: float, hurry: Callable[[], bool]) -> Catalogue:
         """Ask for each file once, until *hurry* says so; return them as they are known then.
 
-        Raises SettingError, and FaultError when the server does not answer.
+        Raises UsageError, and FaultError when the server does not answer.
         """
-        try:
-            return Catalogue(Preflight(self.endpoint, timeout).visit(self.files, hurry))
-        except MissingError as error:
-            raise SettingError(str(error)) from error
+        return Catalogue(Preflight(self.endpoint, timeout).visit(self.files, hurry))
 
 
 def raise_descriptor_limit(load: Load) -> None:
     """Let this process, and what it starts, have as many descriptors as *load* needs.
 
-    Raises SettingError when it may not.
+    Raises UsageError when it may not.
     """
     need = load.connections + _RESERVED
     may_open = raise_descriptors(max(need, WANTED_DESCRIPTORS))
     if may_open < need:
-        raise SettingError(
+        raise UsageError(
             f"{load.clients:,} clients need {need:,} descriptors and {may_open:,} are allowed: "
             f"raise the hard limit (as root: ulimit -Hn {need}) or ask for fewer --clients"
         )
@@ -73,36 +68,36 @@ def raise_descriptor_limit(load: Load) -> None:
 def set_up(options: Options) -> Iterator[Setting]:
     """Yield the server that *options* name; end it, and remove its files, if they are ours.
 
-    Raises SettingError.
+    Raises UsageError, TargetError or VoidError.
     """
     if options.endpoint is not None:
-        with _as_setting_error():
+        with _as_usage_error():
             setting = _found(options, options.endpoint)
         yield setting
         return
     with contextlib.ExitStack() as stack:
-        with _as_setting_error():
+        with _as_usage_error():
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="evloop-soak-"))
-            make_files(options.scenario.files, Path(folder))
+            docroot.make(Path(folder), options.scenario.files)
         yield stack.enter_context(_launched(Path(folder), options))
 
 
 @contextlib.contextmanager
-def _as_setting_error() -> Iterator[None]:
+def _as_usage_error() -> Iterator[None]:
     """Say in one line what the system refused."""
     try:
         yield
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        raise SettingError(f"{where}{error.strerror or error}") from error
+        raise UsageError(f"{where}{error.strerror or error}") from error
 
 
 def make(scenario: Scenario, folder: Path) -> str:
-    """Make the files of *scenario* in *folder* and say so. Raises SettingError."""
-    with _as_setting_error():
+    """Make the files of *scenario* in *folder* and say so. Raises UsageError."""
+    with _as_usage_error():
         folder.mkdir(parents=True, exist_ok=True)
-        make_files(scenario.files, folder)
-    size = sum(spec.size for spec in scenario.files)
+        docroot.make(folder, scenario.files)
+    size = sum(wanted.size or 0 for wanted in scenario.files)
     return f"{len(scenario.files)} files of {scenario.name}, {size:,} bytes, are in {folder}"
 
 
@@ -111,15 +106,10 @@ def _launched(root: Path, options: Options) -> Iterator[Setting]:
     """Serve *root* with evloop on a free port of the loopback."""
     command = [sys.executable, "-m", "evloop", "serve", str(root), "--host", "127.0.0.1"]
     command += ["--port", "0", "--access-log", "off", *_room(options.load)]
-    try:
-        server = Launched(
-            [*command, *options.serve_arguments], quiet=True, environment=environment()
-        )
-    except TargetError as error:
-        raise SettingError(str(error)) from error
-    with server:
-        endpoint = local_endpoint(_port_of(server))
-        files = [spec.file for spec in options.scenario.files]
+    command += options.serve_arguments
+    with Launched(command, quiet=True, environment=environment()) as server:
+        endpoint = local_endpoint(await_listening(server))
+        files = [wanted.file for wanted in options.scenario.files]
         arguments = " ".join(options.serve_arguments)
         name = f"evloop (launched) {arguments}".strip()
         yield Setting(endpoint, files, server, "", name, "the files that were made for it")
@@ -136,13 +126,6 @@ def _room(load: Load) -> list[str]:
     return ["--max-connections", str(connections)]
 
 
-def _port_of(server: Launched) -> int:
-    try:
-        return await_listening(server)
-    except VoidError as error:
-        raise SettingError(str(error)) from error
-
-
 def _found(options: Options, endpoint: Endpoint) -> Setting:
     """Look at the server at *endpoint*, which somebody else has started."""
     target: Target | None = None
@@ -154,7 +137,7 @@ def _found(options: Options, endpoint: Endpoint) -> Setting:
             target = Tree.of_port(endpoint.port)
     except TargetError as error:
         if options.pid is not None:
-            raise SettingError(str(error)) from error
+            raise
         unseen = str(error)
     files, checked = _files(options)
     name = target.name if target is not None else endpoint.host
@@ -164,13 +147,12 @@ def _found(options: Options, endpoint: Endpoint) -> Setting:
 def _files(options: Options) -> tuple[list[File], str]:
     """Return the files to ask for, and what their bytes are compared with."""
     if options.root is not None:
-        kinds: dict[str, Kind] = {"/" + spec.path: spec.kind for spec in options.scenario.files}
-        files = local_files(options.root, kinds)
+        files = local_files(options.root)
         if not files:
-            raise SettingError(f"{options.root}: no file that a server would show")
+            raise UsageError(f"{options.root}: no file that a server would show")
         return files, f"the files in {options.root}"
     if options.is_scenario_named:
-        return [spec.file for spec in options.scenario.files], "the files that --make makes"
+        return [wanted.file for wanted in options.scenario.files], "the files that --make makes"
     paths = options.paths or ("/",)
     files = [File(path, kind_of(path, None), Unknown()) for path in paths]
     return files, "the first download of each"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from evloop_tools.lab.errors import NoRightError, TargetEndedError, TargetError
 from evloop_tools.lab.history import Slope
-from evloop_tools.lab.launch import Launched
 from evloop_tools.lab.processes import Target
 from evloop_tools.lab.watch import Watch
 
@@ -56,7 +55,6 @@ class ServerWatch:
     """
 
     def __init__(self, target: Target) -> None:
-        self._target = target
         self._watch = Watch(target, is_thorough=False)
         self._slope: Slope | None = None
         self._judged = 0.0
@@ -74,8 +72,7 @@ class ServerWatch:
         try:
             act()
         except TargetEndedError as error:
-            epitaph = f": {self._target.epitaph()}" if isinstance(self._target, Launched) else ""
-            self.ended = f"{error}{epitaph}"
+            self.ended = str(error)
         except NoRightError:
             self._is_lost = True
 

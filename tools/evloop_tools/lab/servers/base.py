@@ -2,11 +2,11 @@
 
 import shutil
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
 
 # Longer than any measurement, in seconds: nothing may be closed for being slow or idle.
 PATIENCE = 3600
@@ -62,51 +62,54 @@ class Launch:
     directory: Path | None = None
 
 
-class Server(Protocol):
-    """A server in one configuration. *choices*: what it can do with a large file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server(ABC):
+    """A server in one configuration; each make derives from it.
 
-    *prefix* stands before each path. *only_in* names the rows it is limited to (empty: all).
+    choices: what it can do with a large file
+    prefix: stands before each path
+    only_in: the rows that it is limited to; empty: none
     """
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def choices(self) -> frozenset[Transfer]: ...
-    @property
-    def prefix(self) -> str: ...
-    @property
-    def only_in(self) -> frozenset[str]: ...
-
-    def missing(self) -> str | None:
-        """Return why it can't be run here, or None when it can."""
-
-    def version(self) -> str:
-        """Return the version that is installed here."""
-
-    def launch(self, setup: Setup) -> Launch:
-        """Return how it is started."""
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A server that is a program on the PATH; the families derive from it."""
-
     name: str
-    program: str
     kind: Kind = Kind.NATIVE
     choices: frozenset[Transfer] = frozenset()
     prefix: str = ""
     only_in: frozenset[str] = frozenset()
 
+    @abstractmethod
     def missing(self) -> str | None:
         """Return why it can't be run here, or None when it can."""
-        return None if shutil.which(self.program) else f"{self.program} is not installed"
 
+    @abstractmethod
     def version(self) -> str:
         """Return the version that is installed here."""
-        return first_line([self.program, "-v"])
+
+    @abstractmethod
+    def launch(self, setup: Setup) -> Launch:
+        """Return how it is started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program(Server):
+    """A server that is a program on the PATH, of the same name unless *program* says otherwise.
+
+    tells: the argument that has it tell its version
+    """
+
+    program: str = ""
+    tells: str = "-v"
+
+    @property
+    def command(self) -> str:
+        """The name of the program."""
+        return self.program or self.name
+
+    def missing(self) -> str | None:
+        return None if shutil.which(self.command) else f"{self.command} is not installed"
+
+    def version(self) -> str:
+        return first_line([self.command, self.tells])
 
 
 def ask_program(command: list[str], directory: Path | None = None) -> tuple[bool, str]:

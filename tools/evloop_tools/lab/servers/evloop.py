@@ -8,6 +8,7 @@ from evloop_tools.lab.servers.base import (
     PATIENCE,
     Kind,
     Launch,
+    Server,
     Setup,
     Transfer,
     ask_program,
@@ -18,19 +19,16 @@ _CHOICES = {Transfer.COPY: "copy", Transfer.SENDFILE: "sendfile"}
 
 
 @dataclass(frozen=True, slots=True)
-class Evloop:
+class Evloop(Server):
     """evloop, started by *command*; *options* come behind those that the row needs."""
 
     command: tuple[str, ...]
-    name: str = "evloop"
     options: tuple[str, ...] = ()
-    kind: Kind = Kind.SUBJECT
-    choices: frozenset[Transfer] = frozenset(_CHOICES)
-    prefix: str = ""
-    only_in: frozenset[str] = field(default_factory=frozenset)
+    name: str = field(default="evloop", kw_only=True)
+    kind: Kind = field(default=Kind.SUBJECT, kw_only=True)
+    choices: frozenset[Transfer] = field(default=frozenset(_CHOICES), kw_only=True)
 
     def missing(self) -> str | None:
-        """Return why it can't be run here, or None when it can."""
         if shutil.which(self.command[0]) is None:
             return f"{self.command[0]} is not a program"
         has_version, said = ask_program([*self.command, "--version"], PLACE)
@@ -38,7 +36,6 @@ class Evloop:
         return None if has_version else f"{' '.join(self.command)} --version: {complaint}"
 
     def version(self) -> str:
-        """Return what it says of itself."""
         return first_line([*self.command, "--version"], PLACE)
 
     def launch(self, setup: Setup) -> Launch:

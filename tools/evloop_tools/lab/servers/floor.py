@@ -2,11 +2,11 @@
 
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evloop_tools.lab.errors import VoidError
-from evloop_tools.lab.servers.base import Kind, Launch, Setup, Transfer, first_line
+from evloop_tools.lab.servers.base import Kind, Launch, Server, Setup, Transfer, first_line
 
 SOURCES = Path(__file__).resolve().parent.parent / "floor"
 COMPILER = "cc"
@@ -37,23 +37,19 @@ def compile_floor(name: str, directory: Path) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
+class Floor(Server):
     """The C program that a row names, built into *directory*; *bounds* go behind its arguments."""
 
     directory: Path
-    name: str = "floor"
     bounds: tuple[str, ...] = ()
-    kind: Kind = Kind.FLOOR
-    choices: frozenset[Transfer] = frozenset(Transfer)
-    prefix: str = ""
-    only_in: frozenset[str] = frozenset()
+    name: str = field(default="floor", kw_only=True)
+    kind: Kind = field(default=Kind.FLOOR, kw_only=True)
+    choices: frozenset[Transfer] = field(default=frozenset(Transfer), kw_only=True)
 
     def missing(self) -> str | None:
-        """Return why it can't be run here, or None when it can."""
         return None if shutil.which(COMPILER) else f"no C compiler ({COMPILER}) for the floor"
 
     def version(self) -> str:
-        """Return the compiler and its flags."""
         return f"{first_line([COMPILER, '--version'])} {' '.join(FLAGS)}"
 
     def launch(self, setup: Setup) -> Launch:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from evloop_tools.lab.servers.base import (
     PATIENCE,
-    Kind,
     Launch,
     Program,
     Setup,
     Transfer,
-    first_line,
 )
+
+_BOTH = frozenset({Transfer.COPY, Transfer.SENDFILE})
 
 _NGINX = """\
 daemon off;
@@ -48,7 +48,7 @@ _NGINX_CACHE = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Nginx(Program):
     """nginx; *caches_files* keeps descriptors and sizes for a second, as evloop does.
 
@@ -57,8 +57,7 @@ class Nginx(Program):
 
     name: str = "nginx"
     program: str = "nginx"
-    kind: Kind = Kind.NATIVE
-    choices: frozenset[Transfer] = frozenset({Transfer.COPY, Transfer.SENDFILE})
+    choices: frozenset[Transfer] = _BOTH
     caches_files: bool = False
     never_sendfile: bool = False
 
@@ -76,7 +75,7 @@ class Nginx(Program):
             root=setup.root,
         )
         path = str(setup.scratch / "nginx.conf")
-        command = (self.program, "-e", "stderr", "-p", str(setup.scratch), "-c", path)
+        command = (self.command, "-e", "stderr", "-p", str(setup.scratch), "-c", path)
         return Launch(command, {"nginx.conf": config})
 
 
@@ -98,14 +97,12 @@ server.errorlog = "/dev/null"
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lighttpd(Program):
     """lighttpd in one process, with the stat cache that it has by default."""
 
     name: str = "lighttpd"
-    program: str = "lighttpd"
-    kind: Kind = Kind.NATIVE
-    choices: frozenset[Transfer] = frozenset({Transfer.COPY, Transfer.SENDFILE})
+    choices: frozenset[Transfer] = _BOTH
 
     def launch(self, setup: Setup) -> Launch:
         """Return how it is started: with sendfile, its default, unless COPY is asked."""
@@ -118,7 +115,7 @@ class Lighttpd(Program):
             patience=PATIENCE,
             backend='server.network-backend = "writev"\n' if copies else "",
         )
-        command = (self.program, "-D", "-f", str(setup.scratch / "lighttpd.conf"))
+        command = (self.command, "-D", "-f", str(setup.scratch / "lighttpd.conf"))
         return Launch(command, {"lighttpd.conf": config})
 
 
@@ -144,24 +141,18 @@ http://127.0.0.1:{port} {{
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caddy(Program):
     """Caddy on one processor, which stands for one worker."""
 
     name: str = "caddy"
-    program: str = "caddy"
-    kind: Kind = Kind.NATIVE
+    tells: str = "version"
     choices: frozenset[Transfer] = frozenset({Transfer.SENDFILE})
 
-    def version(self) -> str:
-        """Return the version that is installed here."""
-        return first_line([self.program, "version"])
-
     def launch(self, setup: Setup) -> Launch:
-        """Return how it is started."""
         config = _CADDY.format(patience=PATIENCE, port=setup.port, root=setup.root)
         path = str(setup.scratch / "Caddyfile")
-        command = (self.program, "run", "--adapter", "caddyfile", "--config", path)
+        command = (self.command, "run", "--adapter", "caddyfile", "--config", path)
         # What Caddy would write into the home directory belongs in the scratch directory.
         homes = {name: str(setup.scratch) for name in ("XDG_CADDY_HOME", "XDG_DATA_HOME")}
         return Launch(command, {"Caddyfile": config}, {"GOMAXPROCS": "1", **homes})
@@ -183,21 +174,18 @@ hosts:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class H2o(Program):
     """h2o in one thread."""
 
     name: str = "h2o"
-    program: str = "h2o"
-    kind: Kind = Kind.NATIVE
 
     def launch(self, setup: Setup) -> Launch:
-        """Return how it is started."""
         config = _H2O.format(
             connections=setup.connections,
             patience=PATIENCE,
             port=setup.port,
             root=setup.root,
         )
-        command = (self.program, "-m", "worker", "-c", str(setup.scratch / "h2o.conf"))
+        command = (self.command, "-m", "worker", "-c", str(setup.scratch / "h2o.conf"))
         return Launch(command, {"h2o.conf": config})

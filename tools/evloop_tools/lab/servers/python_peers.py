@@ -5,12 +5,14 @@ the benchmark itself wants. Each is one process; uvicorn gets uvloop and httptoo
 are there, as `uvicorn[standard]` installs them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from evloop_tools.lab.servers.base import (
     PATIENCE,
     Kind,
     Launch,
+    Server,
     Setup,
     Transfer,
     ask_program,
@@ -142,31 +144,25 @@ print(" ".join(f"{name} {version(name)}" for name in sys.argv[1].split(",") if n
 
 
 @dataclass(frozen=True, slots=True)
-class PythonPeer:
+class PythonPeer(Server):
     """A Python server: a script, and what must be importable for it to run.
 
     *packages* are the distributions whose versions are shown.
     """
 
     python: str
-    name: str
     script: str
     modules: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
-    choices: frozenset[Transfer] = frozenset()
-    prefix: str = ""
     more_files: tuple[tuple[str, str], ...] = ()
-    kind: Kind = Kind.PYTHON
-    only_in: frozenset[str] = frozenset()
+    kind: Kind = field(default=Kind.PYTHON, kw_only=True)
 
     def missing(self) -> str | None:
-        """Return why it can't be run here, or None when it can."""
         is_there, said = ask_program(self._probe())
         last = said.rpartition("\n")[2]
         return None if is_there else f"{last} in {self.python}"
 
     def version(self) -> str:
-        """Return the versions of its packages and of its interpreter."""
         return first_line(self._probe())
 
     def _probe(self) -> list[str]:
@@ -188,28 +184,22 @@ class PythonPeer:
 def python_peers(python: str) -> tuple[PythonPeer, ...]:
     """Return the servers that run in the interpreter *python*."""
     both = frozenset({Transfer.COPY, Transfer.SENDFILE})
+
+    def peer(name: str, script: str, *packages: str, **more: Any) -> PythonPeer:
+        modules = more.pop("modules", packages)
+        return PythonPeer(python, script, modules, packages, name=name, **more)
+
     return (
-        PythonPeer(python, "http.server", _HTTP_SERVER, ("http.server",)),
-        PythonPeer(
-            python, "starlette", _STARLETTE, ("starlette", "uvicorn"), ("starlette", "uvicorn")
-        ),
-        PythonPeer(python, "aiohttp", _AIOHTTP, ("aiohttp",), ("aiohttp",), both),
-        PythonPeer(python, "tornado", _TORNADO, ("tornado",), ("tornado",)),
-        PythonPeer(python, "twisted", _TWISTED, ("twisted.web",), ("twisted",)),
-        PythonPeer(
-            python,
-            "whitenoise",
-            _WHITENOISE,
-            ("whitenoise", "gunicorn"),
-            ("whitenoise", "gunicorn"),
-            both,
-        ),
-        PythonPeer(
-            python,
+        peer("http.server", _HTTP_SERVER, modules=("http.server",)),
+        peer("starlette", _STARLETTE, "starlette", "uvicorn"),
+        peer("aiohttp", _AIOHTTP, "aiohttp", choices=both),
+        peer("tornado", _TORNADO, "tornado"),
+        peer("twisted", _TWISTED, "twisted", modules=("twisted.web",)),
+        peer("whitenoise", _WHITENOISE, "whitenoise", "gunicorn", choices=both),
+        peer(
             "granian",
             _GRANIAN,
-            ("granian",),
-            ("granian",),
+            "granian",
             prefix="/static",
             more_files=(("bench_application.py", _GRANIAN_APPLICATION),),
         ),
