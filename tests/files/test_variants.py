@@ -16,7 +16,7 @@ from evloop.files.mime import media_type
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.variants import VARIANTS_SIZE, Variants
-from tests.support.bench import OLD, later_ns, write
+from tests.support.bench import later_ns, write
 from tests.support.descriptors import no_leaks
 from tests.support.scheduler import Scheduler
 
