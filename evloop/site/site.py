@@ -162,7 +162,7 @@ class Site:
             verdict is Verdict.NOT_MODIFIED
             or value is None
             or request.method != b"GET"
-            or not range_applies(fields.get(b"if-range"), validators, seconds)
+            or not range_applies(fields.get(b"if-range"), entry.etag)
         ):
             return verdict, None
         try:
