@@ -407,9 +407,10 @@ def test_a_defect_keeps_nobody_waiting(
     write(tmp_path / "file", b"data")
     cold = make()
     cold.wait(b"file")
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="a defect"):
+    with monkeypatch.context() as patch:
         patch.setattr(Preload, "step", broken)
-        cold.warm_up()
+        with pytest.raises(RuntimeError, match="a defect"):
+            cold.warm_up()
     assert [type(answer) for answer in cold.answers] == [OSError]
     assert cold.cache.budget.used == 0
     found = cold.cache.find(b"file", cold.scheduler.now)
