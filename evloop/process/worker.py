@@ -138,6 +138,7 @@ class Worker:
             self._prepared,
             directories=self._directories(config),
             negotiator=self._negotiator,
+            has_place=lambda: self._pool.spares_place,
         )
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
