@@ -98,6 +98,7 @@ class Context:
         self.draining = False
         self.timeouts = dict.fromkeys(State, inf) | {
             State.IDLE: limits.idle_timeout,
+            State.EMPTY_LINE: limits.idle_timeout,
             State.HEAD: limits.head_timeout,
             State.SENDING: limits.send_timeout,
             State.WAITING_FILE: limits.file_timeout,

@@ -12,10 +12,12 @@ from evloop.http1.framing import split_head
 from evloop.http1.pace import Pace, PacedBody, Pacing
 from evloop.http1.states import FINAL, TRANSITIONS, State
 from evloop.http1.writer import Answer
+from evloop.net.protocol import READ
 from evloop.observe.exchange import OVER_LIMIT, EndReason, Exchange
 
 # Names of the module are quicker to reach than members of an enum.
-_IDLE, _HEAD, _SENDING = State.IDLE, State.HEAD, State.SENDING
+_IDLE, _EMPTY_LINE = State.IDLE, State.EMPTY_LINE
+_HEAD, _SENDING = State.HEAD, State.SENDING
 _WAITING_FILE, _WAITING_DISK = State.WAITING_FILE, State.WAITING_DISK
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
 
@@ -106,19 +108,24 @@ class Http1Protocol:
             if recalled is not None:
                 self._start(recalled, data, now)
                 return
-            if data.startswith(b"\r\n"):
+            if data.startswith(b"\r"):
                 data = _EMPTY_LINES.sub(b"", data, count=1)
                 if not data:
                     return  # nothing of a request has come: the idle deadline stands
+                if data == b"\r":
+                    self._enter(_EMPTY_LINE, self.since)  # and here it stands as well
+                    return
             self._received = data
             self._take_head(now, 0, data)
         elif state is _HEAD:
             searched = len(self._received)
             self._received += data
             self._take_head(now, searched)
+        elif state is _EMPTY_LINE:
+            self._end_empty_line(data, now)
 
     def receive_eof(self, now: float) -> None:
-        if self.state is _IDLE or self.state is _HEAD:
+        if self.state.interest & READ:
             self._end(_CLOSED, now)
 
     def sent(self, count: int, now: float) -> None:
@@ -156,7 +163,7 @@ class Http1Protocol:
             self._refuse(RequestError(408, "the request head took too long"), now)
         elif state is _SENDING:
             self._abort(EndReason.STALLED, now)
-        elif state is _IDLE:
+        elif state is _IDLE or state is _EMPTY_LINE:
             self._close_idle(now)
 
     def on_wake(self, wake: Callable[[float], None]) -> None:
@@ -188,7 +195,7 @@ class Http1Protocol:
             self._refuse(RequestError(503, _TOO_MANY, (_RETRY_AFTER,)), now)
 
     def finish(self, now: float) -> None:
-        if self.state is _IDLE:
+        if self.state is _IDLE or self.state is _EMPTY_LINE:
             self._close_idle(now)
         else:
             self._is_last = True
@@ -247,8 +254,19 @@ class Http1Protocol:
                 self._wait_for(found, now + self._context.limits.file_timeout, now)
         elif not self._received:
             self._enter(_IDLE, now)
+        elif self._received == b"\r":
+            self._received = b""
+            self._enter(_EMPTY_LINE, now)
         elif self.state is not _HEAD:
             self._enter(_HEAD, now)
+
+    def _end_empty_line(self, data: bytes, now: float) -> None:
+        """Go on with *data*, of which the first byte has to be the line feed."""
+        self._enter(_IDLE, self.since)
+        if not data.startswith(b"\n"):
+            self.receive_data(b"\r" + data[:1], now)  # which is refused
+        elif len(data) > 1:
+            self.receive_data(data[1:], now)
 
     def _refuse(self, error: RequestError, now: float) -> None:
         """Answer *error* to what was not understood, or to a peer that may not even ask."""

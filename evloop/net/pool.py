@@ -12,7 +12,7 @@ from math import inf, nextafter
 from operator import itemgetter
 
 from evloop.net.linger import Lingering
-from evloop.net.protocol import Protocol, Retention
+from evloop.net.protocol import WRITE, Protocol, Retention
 from evloop.net.reactor import Reactor
 from evloop.net.timers import Call
 from evloop.observe.ratelimit import RateLimited
@@ -82,6 +82,7 @@ class ConnectionPool:
         "_forgetting",
         "_from",
         "_idle",
+        "_kept",
         "_next_survey",
         "_partial",
         "_woken",
@@ -101,6 +102,7 @@ class ConnectionPool:
         self.limits = limits
         self.count = 0
         self.heavy: set[Member] = set()
+        self._kept: set[Member] = set()  # of these, as long as the client likes
         self.refused = 0
         self.evicted = 0
         self.on_room: Callable[[], None] = lambda: None
@@ -185,6 +187,17 @@ class ConnectionPool:
 
     # Room
 
+    @property
+    def spares_place(self) -> bool:
+        """Whether one more may be heavy while it sends: half of the places are left to partial
+        requests, since those of clients that do not read can't be taken back."""
+        return not self.limits.heavy or len(self._kept) < (self.limits.heavy + 1) // 2
+
+    def lighten(self, member: Member) -> None:
+        """Note that *member* is not heavy any more, or gone."""
+        self.heavy.discard(member)
+        self._kept.discard(member)
+
     def weigh(self, member: Member, now: float) -> bool:
         """Note whether *member* is heavy now; return False when there is no room for it.
 
@@ -193,12 +206,21 @@ class ConnectionPool:
         """
         heavy = self.heavy
         if not member.protocol.is_heavy:
-            heavy.discard(member)
+            if member in heavy:
+                self.lighten(member)
             return True
+        state = member.protocol.state
+        keeps = state.interest & WRITE != 0
+        if keeps and member not in self._kept and not self.spares_place:
+            return False
         if member not in heavy:
             if not self.make_room(now, member, heavy=True):
                 return False
             heavy.add(member)
+        if keeps:
+            self._kept.add(member)
+        elif not state.is_brief:
+            self._kept.discard(member)
         return True
 
     def make_room(self, now: float, asking: Member | None = None, *, heavy: bool = False) -> bool:
@@ -262,7 +284,8 @@ class ConnectionPool:
                 victims.append((protocol.since, member))
         # Of two requests that came together one was kept while the other was answered; a connection
         # that still sends is in the same state after that, and was not weighed again.
-        self.heavy -= {member for member in self.heavy if not member.protocol.is_heavy}
+        for member in [each for each in self.heavy if not each.protocol.is_heavy]:
+            self.lighten(member)
         for victims in (self._idle, self._partial):
             victims.sort(key=_SINCE, reverse=True)
 

@@ -51,12 +51,20 @@ class OpenFiles(NamedTuple):
     sink: LogWriter | None
 
 
+class Outlook(NamedTuple):
+    """What the worker around it sees of all its connections."""
+
+    snapshot: Callable[[], Snapshot]
+    has_place: Callable[[], bool]
+    """Whether a response may take more than a light one does while it is sent."""
+
+
 class Service:
     """The way from a request head to an answer, for a server that listens on *addresses*.
 
     `context` is what connections are made with; `inbox` is what threads write to, if there are
-    any; `lists` says whether directories are listed. *files* are the caller's; *snapshot* is asked
-    for its figures once it serves.
+    any; `lists` says whether directories are listed. *files* are the caller's; *outlook* is
+    looked at once it serves.
 
     Raises ConfigError for a file of passwords that can't be taken; nothing is left open then.
     """
@@ -68,9 +76,10 @@ class Service:
         files: OpenFiles,
         reactor: Reactor,
         addresses: Sequence[tuple[str, int]],
-        snapshot: Callable[[], Snapshot],
+        outlook: Outlook,
     ) -> None:
         self._files = files
+        self._outlook = outlook
         self._reactor = reactor
         self._addresses = addresses
         self._index_names = [
@@ -87,7 +96,7 @@ class Service:
         with ExitStack() as opened:
             self.cache = self._new_cache(config, plan)
             opened.callback(self.cache.close)
-            self.context = self._new_context(config, plan, snapshot, opened)
+            self.context = self._new_context(config, plan, opened)
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -130,9 +139,7 @@ class Service:
             call_at=self._reactor.call_at,
         )
 
-    def _new_context(
-        self, config: Config, plan: MemoryPlan, snapshot: Callable[[], Snapshot], opened: ExitStack
-    ) -> Context:
+    def _new_context(self, config: Config, plan: MemoryPlan, opened: ExitStack) -> Context:
         clock = Clock()
         directories = self._directories(config)
         negotiator = self._negotiator(config, opened)
@@ -150,11 +157,12 @@ class Service:
                 gate=gate,
                 directories=directories,
                 negotiator=negotiator,
+                has_place=self._outlook.has_place,
             )
 
         answers = responder(config, self._files.only, make_site)
         if tells_figures(config, self._addresses):
-            answers = with_figures(answers, snapshot, plan, clock, self._reactor.now)
+            answers = with_figures(answers, self._outlook.snapshot, plan, clock, self._reactor.now)
         return Context(
             answers,
             self.metrics,

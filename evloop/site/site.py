@@ -10,7 +10,7 @@ A request goes through the stages in the order in which they may fail (RFC 9110 
     render      the fields and the body                   200, 206
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from evloop.files.bodies import FileBody, SendfileBody
@@ -27,7 +27,7 @@ from evloop.http.response import Response
 from evloop.http.target import Target, directory_location, parse_target
 from evloop.site.clock import Clock
 from evloop.site.directories import NO_DIRECTORIES, Directories
-from evloop.site.fields import ALLOW, ResponseFields
+from evloop.site.fields import ALLOW, RETRY_AFTER, ResponseFields
 from evloop.site.negotiator import Negotiator
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
@@ -58,7 +58,10 @@ class Gate(Protocol):
 
 
 class Site:
-    """Answers requests for the files in *cache*, those that *gate* lets pass; a Responder."""
+    """Answers requests for the files in *cache*, those that *gate* lets pass; a Responder.
+
+    *has_place* tells whether a response may take more than a light one does while it is sent.
+    """
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Site:
         gate: Gate | None = None,
         directories: Directories = NO_DIRECTORIES,
         negotiator: Negotiator | None = None,
+        has_place: Callable[[], bool] = lambda: True,
     ) -> None:
         self._cache = cache
         self._reader = reader
@@ -79,6 +83,7 @@ class Site:
         self._prepared = prepared
         self._directories = directories
         self._negotiator = negotiator
+        self._has_place = has_place
         self._file_body = SendfileBody if settings.sendfile else FileBody
         self._gate = gate
         self._route = (
@@ -106,6 +111,7 @@ class Site:
         try:
             if route.target.query and self._directories.is_archive(route.target):
                 self._cache.look_at_root(now)
+                self._need_place(request)
                 return self._directories.archive(request, route.target, self._fields.general())
             found = self._find(route.paths, now)
             if self._negotiator is not None and isinstance(found, Found):
@@ -137,11 +143,17 @@ class Site:
             return self._redirect(request, target)
         if not (target.is_directory and isinstance(error, _NO_INDEX)):
             raise refusal(error) from error
+        self._need_place(request)
         try:
             general = self._fields.general(vary=b"Accept")
             return self._directories.listing(request, target, general)
         except OSError as trouble:
             raise refusal(trouble) from trouble
+
+    def _need_place(self, request: Request) -> None:
+        """Raise RequestError 503 when there is no place for what is made while it is sent."""
+        if request.method == b"GET" and not self._has_place():
+            raise RequestError(503, "too many large answers at work", (RETRY_AFTER,))
 
     def _redirect(self, request: Request, target: Target) -> Response:
         """Send the client of a directory to the address with the slash, if that has a page."""
@@ -173,7 +185,7 @@ class Site:
             verdict is Verdict.NOT_MODIFIED
             or value is None
             or request.method != b"GET"
-            or not range_applies(fields.get(b"if-range"), validators, seconds)
+            or not range_applies(fields.get(b"if-range"), entry.etag)
         ):
             return verdict, None
         try:
@@ -229,7 +241,9 @@ class Site:
             digest = digest_field(entry)
             if digest is not None:
                 fields.append(digest)
-        if ranges is not None:
+        # Several parts take memory for as long as the client likes. Range may be ignored (RFC 9110
+        # section 14.2).
+        if ranges is not None and (len(ranges) == 1 or self._has_place()):
             return partial_response(entry, source, ranges, fields)
         size = entry.size
         if request.method == b"HEAD" or not size:

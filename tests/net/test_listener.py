@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from evloop.net.reactor import Waker
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
-from tests.support.wire import ColdReader, Wire
+from tests.support.wire import ColdReader, Peer, Wire
 
 GET = request("/file.txt")
 
@@ -30,6 +31,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("root")
     write(root / "file.txt", b"data")
     write(root / "large.bin", bytes(8 * 1024 * 1024))
+    first = write(root / "many/first", b"")
+    for number in range(3000):  # its listing does not fit into a socket
+        os.link(first, root / f"many/{number:04d}{'x' * 200}")
     return root
 
 
@@ -41,6 +45,10 @@ def wire(root: Path) -> Iterator[Wire]:
 
 def status(answer: bytes) -> int:
     return parse_head(answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")[0]
+
+
+def has_head(peer: Peer) -> bool:
+    return b"\r\n\r\n" in peer.received
 
 
 def test_what_arrives_is_accepted_and_answered(wire: Wire) -> None:
@@ -263,10 +271,44 @@ def test_connections_that_keep_much_are_few(root: Path, sent: bytes) -> None:
         if sent is SLOW:  # the oldest made room for the next
             wire.until(lambda: peers[0].is_ended, peers[0])
             assert status(wire.exchange(peers[-1], GET[5:])) == 200
-        else:  # nobody could: a response that has begun is kept
+        elif sent is PIPELINED:  # nobody could: a response that has begun is kept
             wire.until(lambda: peers[-1].is_ended or peers[-1].is_reset, peers[-1])
         light = wire.call()
         assert status(wire.exchange(light, GET)) == 200
+
+
+@pytest.mark.parametrize(
+    "sent", [PIPELINED, PARTS, request("/many/")], ids=["waits", "parts", "lists"]
+)
+def test_clients_that_do_not_read_leave_places_to_those_who_ask(root: Path, sent: bytes) -> None:
+    limits = PoolLimits(connections=100, heavy=8)
+    with no_leaks(), Wire(root, pool_limits=limits, lists=True) as wire:
+        wire.listen()
+        for peer in [wire.call() for _ in range(12)]:
+            wire.turn()
+            peer.send(sent)
+            for _ in range(100):
+                wire.wait(1e-5)
+        assert 0 < len(wire.pool.heavy) <= 4
+        late = wire.call()
+        wire.turn()
+        late.send(SLOW)
+        wire.turn()
+        assert status(wire.exchange(late, GET[5:])) == 200
+
+
+def test_parts_are_sent_whole_when_there_is_no_place_for_them(root: Path) -> None:
+    """Range may be ignored (RFC 9110 section 14.2)."""
+    with no_leaks(), Wire(root, pool_limits=PoolLimits(connections=100, heavy=4)) as wire:
+        wire.listen()
+        statuses = []
+        for peer in [wire.call() for _ in range(4)]:
+            wire.turn()
+            peer.send(PARTS)
+            wire.until(partial(has_head, peer), peer)
+            statuses.append(status(bytes(peer.received)))
+        assert statuses == [206, 206, 200, 200]
+        assert status(wire.exchange(wire.call(), request("/large.bin", "Range: bytes=-5"))) == 206
 
 
 def test_who_is_asked_to_go_may_ask_for_room_itself(root: Path) -> None:

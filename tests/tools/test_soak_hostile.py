@@ -118,6 +118,7 @@ def soak(port: int, tmp_path: Path, *more: str) -> Ran:
     return Ran(process.returncode, out.read_text(), complaint.read_text(), found, peak)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False], ids=["known bytes", "unknown bytes"])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_server_is_an_error_and_nothing_grows(
