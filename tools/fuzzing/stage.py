@@ -35,6 +35,12 @@ def pattern(size: int) -> bytes:
     return b"".join(b"%07d " % number for number in range(size // 8 + 1))[:size]
 
 
+def expect(condition: bool, what: str) -> None:
+    """Raise ProtocolViolationError, which says *what*, unless *condition* holds."""
+    if not condition:
+        raise ProtocolViolationError(what)
+
+
 class Stage:
     """Answers by the target alone, and keeps account of bodies and of what was promised.
 

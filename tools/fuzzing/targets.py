@@ -7,7 +7,7 @@ another exception, never out of bounds, and never twice.
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -28,7 +28,8 @@ from evloop.http1.writer import Answer, write
 from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
-from fuzzing.stage import ProtocolViolationError
+from fuzzing.access import open_access, run_htpasswd
+from fuzzing.stage import expect
 from fuzzing.walk import Walk
 
 Run = Callable[[bytes], None]
@@ -44,12 +45,6 @@ _MAX_CUT_SIZE = 1024
 
 MAX_HEAD_SIZE = 400
 """Bytes of a request head in the targets that have connections: so that limits are met."""
-
-
-def expect(condition: bool, what: str) -> None:
-    """Raise ProtocolViolationError, which says *what*, unless *condition* holds."""
-    if not condition:
-        raise ProtocolViolationError(what)
 
 
 # head: one request head
@@ -282,8 +277,8 @@ def run_protocol(data: bytes) -> None:
 @contextmanager
 def open_target(name: str) -> Iterator[Run]:
     """Yield what runs the target *name* once, on any bytes."""
-    if name == "path":
-        with open_path() as run:
+    if name in OPENED:
+        with OPENED[name]() as run:
             yield run
     else:
         yield RUNS[name]
@@ -295,6 +290,11 @@ RUNS: dict[str, Run] = {
     "conditional": run_conditional,
     "cuts": run_cuts,
     "protocol": run_protocol,
+    "htpasswd": run_htpasswd,
+}
+OPENED: dict[str, Callable[[], AbstractContextManager[Run]]] = {
+    "path": open_path,
+    "access": open_access,
 }
 
-TARGETS = (*RUNS, "path")
+TARGETS = (*RUNS, *OPENED)
