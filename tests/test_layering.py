@@ -56,6 +56,7 @@ TOO_HEAVY = (
     "shutil",
     "bcrypt",
     "webbrowser",
+    "segno",
 )
 
 

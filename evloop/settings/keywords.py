@@ -62,3 +62,4 @@ class Settings(TypedDict, total=False):
     log_format: LogFormat | str
     verbose: Switch
     open: Switch
+    qr: Switch

@@ -438,6 +438,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "log_format": "combined",
         "verbose": "off",
         "open": "off",
+        "qr": "off",
     }
 
 

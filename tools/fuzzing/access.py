@@ -26,7 +26,7 @@ from evloop.site.origins import ByOrigin, OriginFields
 from evloop.site.prepared import PreparedResponses
 from evloop.site.settings import SiteSettings
 from evloop.site.site import Site
-from fuzzing.stage import expect
+from fuzzing.stage import call_never, expect
 
 Run = Callable[[bytes], None]
 
@@ -88,22 +88,22 @@ def open_access() -> Iterator[Run]:
         (place / "users").write_bytes(b"%b:%b\n" % (_USER, _HASH))
         root = Root(str(place / "root"))
         opened.callback(root.close)
-        cache = Cache(root, Reader(), CacheSettings(revalidate=0.0), call_at=_never)
+        cache = Cache(root, Reader(), CacheSettings(revalidate=0.0), call_at=call_never)
         opened.callback(cache.close)
         checker = _AtOnce()
         responder = _responder(cache, str(place / "users"), checker)
         yield lambda data: _ask(responder, data, checker.next_turn)
 
 
-def _never(when: float, callback: Callable[[float], None]) -> NoReturn:
-    raise AssertionError("nothing here has to wait")
+def _fail(when: float, callback: Callable[[float], None]) -> NoReturn:
+    raise AssertionError("nobody here has to wait for a turn")
 
 
 def _responder(cache: Cache, users: str, checker: Checker) -> Responder:
     clock = Clock()
     remembered = Remembered()
     file = PasswordFile(users, 1e9, 0.0, remembered.clear)
-    gate = Gate(file, remembered, checker, clock, _never)
+    gate = Gate(file, remembered, checker, clock, _fail)
 
     def make_site(origin: OriginFields) -> Site:
         settings = SiteSettings(origin=origin)

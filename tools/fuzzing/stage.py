@@ -41,6 +41,18 @@ def expect(condition: bool, what: str) -> None:
         raise ProtocolViolationError(what)
 
 
+class NoCall:
+    """A call that never comes."""
+
+    def cancel(self) -> None:
+        """It would not come anyway."""
+
+
+def call_never(when: float, callback: Callable[[float], None]) -> NoCall:
+    """Stand in for a loop where nothing has to be done later."""
+    return NoCall()
+
+
 class Stage:
     """Answers by the target alone, and keeps account of bodies and of what was promised.
 

@@ -29,7 +29,7 @@ from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 from fuzzing.access import open_access, run_htpasswd
-from fuzzing.stage import expect
+from fuzzing.stage import call_never, expect
 from fuzzing.walk import Walk
 
 Run = Callable[[bytes], None]
@@ -146,7 +146,7 @@ def open_path() -> Iterator[Run]:
         reader = Reader()
         # All is in memory: nothing is put off, and nothing is called back.
         settings = CacheSettings(max_in_memory_size=50, revalidate=0.0)
-        cache = Cache(root, reader, settings, call_at=lambda when, callback: _NoCall())
+        cache = Cache(root, reader, settings, call_at=call_never)
         clock = Clock()
         clock.until, clock.seconds, clock.date = 1e9, _NOW, format_date(_NOW)
         site = Site(cache, reader, clock, SiteSettings(), PreparedResponses())
@@ -157,13 +157,6 @@ def open_path() -> Iterator[Run]:
             cache.close()
             root.close()
             expect(cache.budget.used == 0, "preloaded bytes that nobody has let go")
-
-
-class _NoCall:
-    """A call that never comes."""
-
-    def cancel(self) -> None:
-        pass
 
 
 def _make_tree(directory: Path) -> str:
