@@ -287,6 +287,15 @@ class TestSmallThings:
             eventually(lambda: client.get("/").status != 200, "the file to be missed")
             assert client.get("/").status == 404
 
+    def test_its_name_is_behind_a_password_too(self, root: Path, tmp_path: Path) -> None:
+        file = users(tmp_path, anna="x")
+        with serving(root / "data.own", htpasswd=file) as server, call(server) as client:
+            for target in ("/", "/data.own", "/other", "/other/", "/index.html"):
+                assert client.get(target).status == 401
+            assert client.get("/other", fields("anna", "x")).status == 404
+            assert client.get("/other/", fields("anna", "x")).status == 404
+            assert client.get("/data.own", fields("anna", "x")).body == b"own"
+
     def test_its_greeting_misses_no_index(self, root: Path) -> None:
         alone = write(root / "dir/alone.bin", b"alone")
         with Command(alone) as command:
