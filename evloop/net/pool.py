@@ -14,6 +14,7 @@ from operator import itemgetter
 from evloop.net.linger import Lingering
 from evloop.net.protocol import Protocol, Retention
 from evloop.net.reactor import Reactor
+from evloop.net.timers import Call
 from evloop.observe.ratelimit import RateLimited
 
 SURVEY_INTERVAL = 25e-6
@@ -22,6 +23,9 @@ half a microsecond, so that a survey takes 2 % of the time (5 ms of 250 at 10,00
 SPARED = 0.25
 """Seconds for which nobody is closed to make room: after a handshake, or between two requests, a
 client on another continent has had time to ask."""
+LISTED = 1.0
+"""Seconds for which a survey's lists are kept, beyond the time of the next survey: of those who
+are on them many may have gone by themselves."""
 _MAX_ADDRESSES = 1024
 ADDRESSES_SIZE = _MAX_ADDRESSES * 256
 """Bytes that the remembered addresses may come to take."""
@@ -75,6 +79,7 @@ class ConnectionPool:
 
     __slots__ = (
         "_addresses",
+        "_forgetting",
         "_from",
         "_idle",
         "_next_survey",
@@ -104,6 +109,7 @@ class ConnectionPool:
         self._idle: list[tuple[float, Member]] = []  # since when; as _survey() says
         self._partial: list[tuple[float, Member]] = []
         self._next_survey = -inf
+        self._forgetting: Call | None = None
         self.lingering = Lingering(reactor, limits.linger_timeout, self.released)
         self.failures = RateLimited(LOG_INTERVAL)
         self._woken: deque[Member] = deque()
@@ -208,6 +214,9 @@ class ConnectionPool:
             return False
         self._next_survey = now + SURVEY_INTERVAL * self.count
         self._survey(now - SPARED)
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        self._forgetting = self.reactor.call_at(self._next_survey + LISTED, self._forget_survey)
         return self._evict_until_room(now, asking, heavy=heavy)
 
     def _has_room(self, *, heavy: bool) -> bool:
@@ -256,6 +265,9 @@ class ConnectionPool:
         self.heavy -= {member for member in self.heavy if not member.protocol.is_heavy}
         for victims in (self._idle, self._partial):
             victims.sort(key=_SINCE, reverse=True)
+
+    def _forget_survey(self, now: float) -> None:
+        self._idle, self._partial = [], []
 
 
 def network_of(address: str) -> str:

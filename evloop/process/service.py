@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -22,7 +22,9 @@ from evloop.net.reactor import Reactor
 from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
 from evloop.observe.metrics import Metrics
+from evloop.observe.snapshot import Snapshot
 from evloop.process.assembly import limits, pacing, read_fields, responder
+from evloop.process.demonstration import tells_figures, with_figures
 from evloop.process.environment import is_loopback
 from evloop.process.memory import MemoryPlan
 from evloop.settings.choices import Listing
@@ -53,7 +55,8 @@ class Service:
     """The way from a request head to an answer, for a server that listens on *addresses*.
 
     `context` is what connections are made with; `inbox` is what threads write to, if there are
-    any; `lists` says whether directories are listed. *files* are the caller's.
+    any; `lists` says whether directories are listed. *files* are the caller's; *snapshot* is asked
+    for its figures once it serves.
 
     Raises ConfigError for a file of passwords that can't be taken; nothing is left open then.
     """
@@ -65,6 +68,7 @@ class Service:
         files: OpenFiles,
         reactor: Reactor,
         addresses: Sequence[tuple[str, int]],
+        snapshot: Callable[[], Snapshot],
     ) -> None:
         self._files = files
         self._reactor = reactor
@@ -83,7 +87,7 @@ class Service:
         with ExitStack() as opened:
             self.cache = self._new_cache(config, plan)
             opened.callback(self.cache.close)
-            self.context = self._new_context(config, opened)
+            self.context = self._new_context(config, plan, snapshot, opened)
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -126,7 +130,9 @@ class Service:
             call_at=self._reactor.call_at,
         )
 
-    def _new_context(self, config: Config, opened: ExitStack) -> Context:
+    def _new_context(
+        self, config: Config, plan: MemoryPlan, snapshot: Callable[[], Snapshot], opened: ExitStack
+    ) -> Context:
         clock = Clock()
         directories = self._directories(config)
         negotiator = self._negotiator(config, opened)
@@ -146,8 +152,11 @@ class Service:
                 negotiator=negotiator,
             )
 
+        answers = responder(config, self._files.only, make_site)
+        if tells_figures(config, self._addresses):
+            answers = with_figures(answers, snapshot, plan, clock, self._reactor.now)
         return Context(
-            responder(config, self._files.only, make_site),
+            answers,
             self.metrics,
             self._head_cache,
             limits(config),

@@ -68,7 +68,7 @@ class Worker:
                 self._sink.attach(self.reactor.call_at)
             self.waker = Waker(self.reactor, on_bytes)
             opened.callback(self.waker.close)
-            self.service = Service(config, plan, files, self.reactor, self.addresses)
+            self.service = Service(config, plan, files, self.reactor, self.addresses, self.snapshot)
             opened.callback(self.service.close)
             self._pool = ConnectionPool(self.reactor, pool_limits(config, plan))
             self._pool.on_room = self._resume_listeners

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from evloop.settings.bind import without_brackets
-from evloop.settings.choices import LogFormat, PreloadMode, Transfer
+from evloop.settings.choices import Demo, LogFormat, PreloadMode, Transfer
 from evloop.settings.options import (
     Option,
     check_host,
@@ -107,6 +107,15 @@ class Config(SiteConfig):
     limit_rate_after: int = field(
         default=0,
         metadata=size_option(0, "the rate is limited after so many bytes of a connection"),
+    )
+    demo: Demo = field(
+        default=Demo.AUTO,
+        metadata=choice_option(
+            Demo,
+            "whether /.well-known/evloop tells the server's memory, connections and bytes sent, as"
+            " the page in public/ shows them; auto: for the default ROOT, while only loopback"
+            " addresses are listened on",
+        ),
     )
     idle_timeout: float = field(
         default=60.0,

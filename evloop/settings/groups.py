@@ -32,6 +32,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "type",
         "revalidate",
         "transfer",
+        "demo",
     ),
     "Access": ("htpasswd", "cors", "isolate"),
     "Memory": (

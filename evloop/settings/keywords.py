@@ -6,7 +6,7 @@ A setting takes the value that Config keeps, or the text that the command line t
 from collections.abc import Sequence
 from typing import TypedDict
 
-from evloop.settings.choices import Listing, LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.choices import Demo, Listing, LogFormat, PreloadMode, Symlinks, Transfer
 from evloop.settings.site_config import RootPath
 
 Size = int | str
@@ -45,6 +45,7 @@ class Settings(TypedDict, total=False):
     send_queue: Size
     limit_rate: Size
     limit_rate_after: Size
+    demo: Demo | str
     idle_timeout: Duration
     head_timeout: Duration
     send_timeout: Duration

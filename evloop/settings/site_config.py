@@ -18,13 +18,14 @@ from evloop.settings.site_options import check_origin, check_type
 
 RootPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """What names the directory, or the one file, that is served."""
+DEFAULT_ROOT = "."
 
 
 @dataclass(frozen=True, slots=True)
 class SiteConfig:
     """The settings of a site, which are the first part of a Config."""
 
-    root: RootPath = "."
+    root: RootPath = DEFAULT_ROOT
     revalidate: float = field(
         default=1.0,
         metadata=duration_option(0, "a cached file is checked on the disk at most this often"),

@@ -93,7 +93,7 @@ def test_stalled_listings_at_different_places_take_little(wire: Wire, root: Path
         socks.append(sock)
         sock.is_bottomless = True
         peer.send(request("/big/"))
-        for _ in range(30 + 3 * number):
+        for _ in range(30 + number):
             wire.now += 1e-5
             wire.turn()
         sock.is_bottomless, sock.most = False, 0

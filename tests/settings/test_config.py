@@ -425,6 +425,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "htpasswd": "",
         "limit_rate": "0B",
         "limit_rate_after": "0B",
+        "demo": "auto",
         "idle_timeout": "1m",
         "head_timeout": "10s",
         "send_timeout": "30s",

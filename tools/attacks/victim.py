@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from unittest.mock import patch
 
-from load.console import say
+from evloop_tools.load.console import say
 
 import evloop.process.service
 from evloop import Config, Server
