@@ -84,6 +84,7 @@ def test_every_end_is_explained(end: EndReason) -> None:
 def test_every_key_of_the_log_is_explained(tmp_path: Path) -> None:
     sink = LogWriter(str(tmp_path / "log"))
     exchange = Exchange(b"GET /x HTTP/1.1\r\n\r\n", 404, 0, time.monotonic(), "a hidden name")
+    exchange.user = b"anna"
     AccessLog(sink, LogFormat.JSON).write("::1", exchange, EndReason.COMPLETE, 0.0)
     sink.close()
     table = LOGS.partition("| key |")[2].partition("\n\n")[0]

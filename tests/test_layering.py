@@ -66,6 +66,7 @@ TOO_HEAVY = (
     "shutil",
     "bcrypt",
     "webbrowser",
+    "segno",
 )
 
 

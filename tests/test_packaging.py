@@ -186,7 +186,7 @@ def test_nobody_is_told_to_install_the_other_project() -> None:
 def test_serving_needs_one_package(metadata: Message) -> None:
     needs = metadata.get_all("Requires-Dist", [])
     assert [need for need in needs if "extra ==" not in need] == ["httptools<1,>=0.6.4"]
-    extras = {"auth", "compress", "tools", "plot", "test", "dev"}
+    extras = {"auth", "compress", "tools", "plot", "qr", "test", "dev"}
     assert set(metadata.get_all("Provides-Extra", [])) == extras
 
 

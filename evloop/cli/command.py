@@ -102,12 +102,15 @@ def _warn_of_variables(environment: Mapping[str, str]) -> None:
     known = [variable_name(name) for name in OPTIONS]
     for name in sorted(environment):
         if name.startswith(_PREFIX) and name not in known:
-            _log.warning(
-                "the variable %s is no option%s", printable(name), did_you_mean(name, known)
-            )
+            hint = did_you_mean(name, known, _PREFIX)
+            _log.warning("the variable %s is no option%s", printable(name), hint)
 
 
 def _serve(config: Config) -> int:
+    if config.qr:
+        from evloop.cli.qr import check_qr  # for those who ask for it alone
+
+        check_qr()
     _raise_descriptor_limit()
     for number in (signal.SIGUSR1, signal.SIGHUP):
         # Until the loop takes it, a signal to reopen the log has nothing to do, and must not kill.

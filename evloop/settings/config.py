@@ -197,6 +197,10 @@ class Config(SiteConfig):
     open: bool = field(
         default=False, metadata=switch_option("whether the command opens the site in a browser")
     )
+    qr: bool = field(
+        default=False,
+        metadata=switch_option("whether the start shows the address as a code for phones"),
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", _read_root(self.root))

@@ -59,7 +59,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "limit_rate_after",
     ),
     "Logging": ("access_log", "log_format", "verbose"),
-    "Process": ("open", "user", "group", "shutdown_timeout"),
+    "Process": ("open", "qr", "user", "group", "shutdown_timeout"),
 }
 """Every option, in one group each (tests/settings/test_groups.py)."""
 

@@ -63,3 +63,4 @@ class Settings(TypedDict, total=False):
     log_format: LogFormat | str
     verbose: Switch
     open: Switch
+    qr: Switch

@@ -35,6 +35,9 @@ class Option:
     """Whether it is on or off; on the command line its name alone then means on."""
     may_be_empty: bool = False
     """Of a repeatable one: whether it may be given no value at all."""
+    guards: bool = False
+    """Whether it protects something unless it is empty. A shell makes an empty text of a variable
+    that is not set, so that is refused where one is given."""
 
     def read(self, value: object) -> Any:
         """Return the setting that *value*, of its own type or a text, means.
@@ -172,9 +175,11 @@ def check_field_value(value: str) -> None:
         raise ValueError("printable ASCII is wanted")
 
 
-def text_option(metavar: str, help_: str, check: Callable[[str], None]) -> dict[str, Option]:
+def text_option(
+    metavar: str, help_: str, check: Callable[[str], None], *, guards: bool = False
+) -> dict[str, Option]:
     """A text that *check* lets pass."""
-    return {"option": Option(metavar, help_, check=check)}
+    return {"option": Option(metavar, help_, check=check, guards=guards)}
 
 
 def texts_option(

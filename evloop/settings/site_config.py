@@ -107,5 +107,6 @@ class SiteConfig:
             "FILE",
             "users and password hashes, as htpasswd -B makes them, that the site asks for",
             check_optional_path,
+            guards=True,
         ),
     )

@@ -19,7 +19,8 @@ class Route(NamedTuple):
     """What a request target leads to."""
 
     paths: tuple[bytes, ...]
-    """Where the file may be, relative to the root; the first that exists is the one."""
+    """Where the file may be, relative to the root; the first that exists is the one. Empty: it
+    is nowhere."""
     target: Target
 
 
@@ -55,15 +56,14 @@ class SingleFile(NamedTuple):
 def single_file_router(only: SingleFile) -> Callable[[bytes], Route]:
     """Return the function from a request target to the route of the one file.
 
-    It is at `/` and at its name; everything else raises RequestError 404.
+    It is at `/` and at its name; everything else leads nowhere. That is no error here, since who
+    may not come in must not learn the name.
     """
 
     def route(target_bytes: bytes) -> Route:
         target = parse_target(target_bytes)
         is_it = not target.path or (target.path == only.name and not target.is_directory)
-        if not is_it:
-            raise RequestError(404, "not the one file")
-        return Route((only.path,), target)
+        return Route((only.path,) if is_it else (), target)
 
     return route
 

@@ -130,6 +130,8 @@ class Site:
     # Find
 
     def _find(self, paths: tuple[bytes, ...], now: float) -> Found | Pending:
+        if not paths:
+            raise FileNotFoundError("not the one file")
         for path in paths[:-1]:
             try:
                 return self._cache.find(path, now)

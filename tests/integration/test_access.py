@@ -10,18 +10,20 @@ import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import bcrypt
 import pytest
 
 from evloop import ConfigError, Server
+from evloop.cli.browser import open_browser
 from evloop.http1.context import Context, Limits
 from evloop.http1.pace import Pacing
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.protocol import Protocol
 from evloop.site.fields import private_cache_control
 from tests.support.bench import write
-from tests.support.client import Client, request
+from tests.support.client import Client, Reply, request
 from tests.support.deadline import PATIENCE, eventually
 from tests.support.serving import Command, call, run_command, serving
 from tests.support.wire import Wire
@@ -67,6 +69,23 @@ class TestPasswords:
             assert (answer.status, answer.body) == (200, LARGE)
             assert answer.fields["cache-control"] == "private, max-age=3600"
             assert client.get("/", fields("jürgen", "pässwört")).status == 200
+
+    def test_directories_are_behind_them_as_files_are(self, root: Path, tmp_path: Path) -> None:
+        write(root / "dir/member", b"member")
+        write(root / "dir/member.br", b"br")
+        write(root / ".well-known/acme-challenge/token", b"token")
+        settings = {"htpasswd": users(tmp_path, anna="x"), "listing": "on", "archives": True}
+        targets = ["/dir", "/dir/", "/dir/?format=json", "/dir/?archive=zip", "/?archive=tar"]
+        targets += ["/dir/member", "/missing", "/missing/", "/.well-known/acme-challenge"]
+        targets += ["/.well-known/acme-challenge/", "/.well-known/acme-challenge/..%2f..%2fdir/"]
+        with serving(root, **settings) as server, call(server) as client:
+            for target in targets:
+                refused = client.get(target, "Accept-Encoding: br").status
+                assert refused == (404 if "%2f" in target else 401), target
+            assert client.get("/.well-known/acme-challenge/token").body == b"token"
+            for target in ("/dir/", "/?archive=tar"):
+                client.send(request(target, fields("anna", "x"), method="HEAD"))
+                assert client.receive("HEAD").status == 200
 
     def test_a_changed_file_counts_within_revalidate(self, root: Path, tmp_path: Path) -> None:
         file = users(tmp_path, anna="secret")
@@ -257,6 +276,52 @@ class TestSmallThings:
             assert client.get("/index.html").status == 404
             assert client.get("/", "Range: bytes=1-").body == b"wn"
 
+    def test_what_lies_beside_it_is_neither_listed_nor_sent(self, root: Path) -> None:
+        everything = {"listing": "on", "archives": True}
+        with serving(root / "data.own", **everything) as server, call(server) as client:
+            for target in ("/", "/data.own"):
+                assert client.get(f"{target}?archive=tar").body == b"own"
+            assert client.get("/data.own/?archive=tar").status == 404
+            assert client.get("/dir/").status == 404
+            (root / "data.own").rename(root / "moved")
+            eventually(lambda: client.get("/").status != 200, "the file to be missed")
+            assert client.get("/").status == 404
+
+    def test_its_name_is_behind_a_password_too(self, root: Path, tmp_path: Path) -> None:
+        file = users(tmp_path, anna="x")
+        with serving(root / "data.own", htpasswd=file) as server, call(server) as client:
+            for target in ("/", "/data.own", "/other", "/other/", "/index.html"):
+                assert client.get(target).status == 401
+            assert client.get("/other", fields("anna", "x")).status == 404
+            assert client.get("/other/", fields("anna", "x")).status == 404
+            assert client.get("/data.own", fields("anna", "x")).body == b"own"
+
+    def test_its_greeting_misses_no_index(self, root: Path) -> None:
+        alone = write(root / "dir/alone.bin", b"alone")
+        with Command(alone) as command:
+            assert b"index" not in command.said
+            assert b"listing" not in command.said
+
+    def test_a_coding_has_the_type_that_is_given_for_its_file(self, root: Path) -> None:
+        write(root / "data.own.br", b"br")
+        write(root / "text.log", b"a line of a log\n" * 100)
+        given = {"type": (".own=text/x-own", ".log=text/x-log"), "compress": True}
+        with serving(root, **given) as server, call(server) as client:
+            fields = client.get("/data.own", "Accept-Encoding: br").fields
+            assert fields["content-encoding"] == "br"
+            assert fields["content-type"] == "text/x-own; charset=utf-8"
+            eventually(lambda: "content-encoding" in _coded(client).fields, "the compressor")
+            assert _coded(client).fields["content-type"] == "text/x-log; charset=utf-8"
+
+    def test_a_type_that_shrinks_is_looked_for_codings(self, root: Path) -> None:
+        write(root / "drawing.jpg", b"not a picture")
+        write(root / "drawing.jpg.br", b"br")
+        wanted = "Accept-Encoding: br"
+        with serving(root) as server, call(server) as client:
+            assert "content-encoding" not in client.get("/drawing.jpg", wanted).fields
+        with serving(root, type=".jpg=text/plain") as server, call(server) as client:
+            assert client.get("/drawing.jpg", wanted).fields["content-encoding"] == "br"
+
     def test_a_link_out_of_its_directory_is_followed_when_it_is_named(
         self, root: Path, tmp_path: Path
     ) -> None:
@@ -285,6 +350,17 @@ class TestSmallThings:
                 "the digest of the new bytes",
             )
 
+    def test_the_digest_is_that_of_the_coding_that_is_sent(self, root: Path) -> None:
+        write(root / "data.own.br", b"br")
+        with serving(root) as server, call(server) as client:
+            for coding, data in (("br", b"br"), ("identity", b"own")):
+                digest = b64encode(hashlib.sha256(data).digest()).decode()
+                answer = client.get(
+                    "/data.own", f"Accept-Encoding: {coding}\nWant-Repr-Digest: sha-256=1"
+                )
+                assert answer.body == data
+                assert answer.fields["repr-digest"] == f"sha-256=:{digest}:"
+
     def test_the_browser_is_opened(self, root: Path, tmp_path: Path) -> None:
         seen, browser = tmp_path / "seen", tmp_path / "browser"
         browser.write_text(f'#!/bin/sh\necho "$1" > {seen}.new && mv {seen}.new {seen}\n')
@@ -294,6 +370,23 @@ class TestSmallThings:
             eventually(seen.exists, "the browser to be opened")
             host, port = command.address
             assert seen.read_text() == f"http://{host}:{port}/\n"
+
+    def test_where_there_is_no_screen_nothing_takes_the_terminal(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        opened: list[str] = []
+
+        def show(url: str) -> bool:
+            opened.append(url)
+            return True
+
+        monkeypatch.setattr("webbrowser.open", show)
+        monkeypatch.setattr("sys.platform", "linux")
+        open_browser("http://a.test/", {"TERM": "xterm"}).join(PATIENCE)
+        assert opened == []
+        assert caplog.messages == ["no browser could be opened"]
+        open_browser("http://a.test/", {"WAYLAND_DISPLAY": "wayland-0"}).join(PATIENCE)
+        assert opened == ["http://a.test/"]
 
 
 class PacedWire(Wire):
@@ -357,12 +450,25 @@ class TestRates:
             assert client.get("/").body == b"<h1>inside</h1>"
             assert server.snapshot().downloads == 0
 
+    @pytest.mark.parametrize("target", ["?archive=tar", "?archive=zip"])
+    def test_what_is_made_while_it_is_sent_is_limited_too(self, root: Path, target: str) -> None:
+        settings = {"limit_rate": 20_000_000, "limit_rate_after": KIB, "archives": True}
+        with serving(root, **settings) as server:
+            limited = urlopen(server.url + target).read()
+        with serving(root, archives=True) as server:
+            assert urlopen(server.url + target).read() == limited
+        assert LARGE in limited
+
     def test_a_limited_download_is_seen_as_one(self, root: Path) -> None:
         with serving(root, limit_rate=1000) as server, Client(server.addresses[0]) as client:
             client.send(request("/large.bin"))
             client.receive_head()
             eventually(lambda: _waits(server), "the rate to be reached")
             assert server.snapshot().download_sizes == (len(LARGE),)
+
+
+def _coded(client: Client) -> Reply:
+    return client.get("/text.log", "Accept-Encoding: gzip")
 
 
 def _waits(server: Server) -> bool:

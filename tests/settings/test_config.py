@@ -120,6 +120,8 @@ REFUSED = {
     ("log_format", "xml"): "one of combined, json is wanted",
     ("user", "-x"): "a name is wanted",
     ("htpasswd", "a\0"): "a path has no zero byte",
+    # What a shell makes of a variable that is not set must not open the site to everybody.
+    ("htpasswd", ""): "it is empty; leave it out where it is not wanted",
     ("limit_rate", "2PiB"): "a size is a whole number",
     ("limit_rate", "1025GiB"): "at most 1 TiB is possible",
     # Origins as no browser sends them.
@@ -170,6 +172,8 @@ def test_a_text_that_makes_no_sense_is_refused_by_name(name: str, text: str) -> 
         read_config(".", {name: [text]}, {})
     assert str(refused.value).startswith(f"{option_name(name)} {shown}: ")
     assert REFUSED[name, text] in str(refused.value)
+    if not text and OPTIONS[name].may_be_empty:
+        return  # an empty variable is a list of none
     with pytest.raises(ConfigError) as refused:
         read_config(".", {}, {variable_name(name): text})
     assert str(refused.value).startswith(f"{variable_name(name)} {shown}: ")
@@ -439,6 +443,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "log_format": "combined",
         "verbose": "off",
         "open": "off",
+        "qr": "off",
     }
 
 
@@ -473,4 +478,12 @@ def test_types_are_kept_by_ending() -> None:
 
 
 def test_some_may_be_left_empty() -> None:
-    assert Config(type=(), cors=()).cors == ()
+    assert Config(type=(), cors=(), htpasswd="").cors == ()
+
+
+@pytest.mark.parametrize("text", ["", " "])
+@pytest.mark.parametrize("name", ["cors", "type"])
+def test_an_empty_variable_is_a_list_of_none(name: str, text: str) -> None:
+    assert getattr(read_config(".", {}, {variable_name(name): text}), name) == ()
+    with pytest.raises(ConfigError, match=r"^EVLOOP_INDEX '': "):
+        read_config(".", {}, {"EVLOOP_INDEX": text})

@@ -102,15 +102,16 @@ class Bench:
             else None
         )
         self.negotiator = Negotiator(self.variants, compressor)
+        self.directories = Directories(
+            self.listings if lists else None, self.archives if archives else None
+        )
         self.site = Site(
             self.cache,
             self.reader,
             self.clock,
             site_settings,
             self.prepared,
-            directories=Directories(
-                self.listings if lists else None, self.archives if archives else None
-            ),
+            directories=self.directories,
             negotiator=self.negotiator,
         )
 

@@ -20,7 +20,8 @@ MAX_ROUNDS = 500_000
 _MIN_ROUNDS = 1000  # SHA-crypt.txt: fewer are raised to it, which no generator relies on
 _DEFAULT_ROUNDS = 5000
 
-_BCRYPT = re.compile(rb"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
+# 22 characters of salt are 132 bits, of which 128 count; with others set the hash can't be checked.
+_BCRYPT = re.compile(rb"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _SHA_CRYPT = re.compile(
     rb"\$([56])\$(?:rounds=([0-9]{1,9})\$)?([^$]{0,16})\$([./A-Za-z0-9]{43}|[./A-Za-z0-9]{86})"
 )

@@ -35,10 +35,13 @@ PASSWORDS = {
     "$apr1$sAlt12$5diA9VYujd4t0aUrvDhR40": "y" * 72,
 }
 
+# 16 bytes of salt are 21 characters and two bits: the 22nd is one of four.
+_SALT = b"a" * 21
 TAKEN = [
-    b"$2y$05$" + b"a" * 53,
-    b"$2a$04$" + b"a" * 53,
-    b"$2b$14$" + b"./aZ0" + b"a" * 48,
+    b"$2y$05$" + _SALT + b"e" + b"a" * 31,
+    b"$2a$04$" + _SALT + b"." + b"a" * 31,
+    b"$2b$04$" + _SALT + b"O" + b"z" * 31,
+    b"$2b$14$" + b"./aZ0" + b"a" * 16 + b"u" + b"a" * 31,
     b"$5$$" + b"a" * 43,
     b"$6$rounds=1000$abc$" + b"a" * 86,
     b"$6$rounds=500000$abc$" + b"a" * 86,
@@ -55,11 +58,13 @@ REFUSED = {
     b"$1$abc$" + b"a" * 22: "MD5 crypt is not taken",
     b"$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA": "a check of argon2 takes 64 MiB",
     b"$argon2i$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA": "a check of argon2 takes 64 MiB",
-    b"$2x$05$" + b"a" * 53: "bcrypt with a defect",
-    b"$2y$03$" + b"a" * 53: "a cost of 4 to 14 is possible",
-    b"$2y$15$" + b"a" * 53: "a cost of 4 to 14 is possible",
-    b"$2y$31$" + b"a" * 53: "a cost of 4 to 14 is possible",
+    b"$2x$05$" + _SALT + b"e" + b"a" * 31: "bcrypt with a defect",
+    b"$2y$03$" + _SALT + b"e" + b"a" * 31: "a cost of 4 to 14 is possible",
+    b"$2y$15$" + _SALT + b"e" + b"a" * 31: "a cost of 4 to 14 is possible",
+    b"$2y$31$" + _SALT + b"e" + b"a" * 31: "a cost of 4 to 14 is possible",
     b"$2y$05$" + b"a" * 52: "the hash is cut",
+    b"$2y$05$" + _SALT + b"a" + b"a" * 31: "the hash is cut, or has characters that no hash has",
+    b"$2y$05$" + _SALT + b"/" + b"a" * 31: "the hash is cut, or has characters that no hash has",
     b"$2y$05$" + b"a" * 54: "the hash is cut",
     b"$2y$05$" + b"a" * 52 + b"!": "the hash is cut",
     b"$5$abc$" + b"a" * 86: "the hash is cut, or of another kind",
@@ -79,6 +84,8 @@ REFUSED = {
 @pytest.mark.parametrize("stored", TAKEN)
 def test_it_is_taken(stored: bytes) -> None:
     check_hash(stored)
+    if not stored.startswith(b"$2b$14"):  # a second and a half
+        assert not verify(stored, b"x")
 
 
 @pytest.mark.parametrize("stored", REFUSED)
@@ -120,4 +127,4 @@ def test_without_bcrypt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("evloop.site.access.hashes.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'evloop-server\[auth\]'"):
         check_hash(TAKEN[0])
-    check_hash(TAKEN[3])
+    check_hash(TAKEN[4])
