@@ -27,11 +27,11 @@ try:
     from attacks.siege import Forces, duration, siege
     from attacks.target import Attacked, Victim
     from attacks.telling import entry
-    from lab import waiting
-    from lab.errors import TargetError, VoidError
-    from lab.machine import raise_descriptors
-    from report.arguments import Parser, port, positive, value
-    from report.progress import Progress
+    from evloop_tools.lab import waiting
+    from evloop_tools.lab.errors import TargetError, VoidError
+    from evloop_tools.lab.machine import raise_descriptors
+    from evloop_tools.report.arguments import Parser, port, positive, value
+    from evloop_tools.report.progress import Progress
 
     from evloop.settings.units import format_duration, format_size, parse_duration, parse_size
 except ModuleNotFoundError as error:
@@ -157,10 +157,7 @@ def _docroot(options: argparse.Namespace, directory: Path) -> Iterator[str]:
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="attack",
-        description="Attack a server on this machine, and tell what it makes of it.",
-        epilog=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "attack", "Attack a server on this machine, and tell what it makes of it.", _HELP
     )
     commands = parser.add_subparsers(metavar="ATTACK", required=True, dest="attack")
     one = _adder(commands)

@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 
-from bench.heads import BROWSER_FIELDS
+from evloop_tools.bench.heads import BROWSER_FIELDS
 
 # Run as a program, Python puts tools/ on the path; evloop/ lies beside it.
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent))

@@ -5,8 +5,10 @@ import socket
 from collections.abc import Iterator
 
 from evloop import __version__
+from evloop.process.demonstration import tells_figures
 from evloop.process.environment import is_loopback
 from evloop.process.server import Server
+from evloop.settings.choices import Demo
 from evloop.settings.config import Config
 from evloop.settings.printable import printable
 from evloop.settings.units import format_size
@@ -48,9 +50,11 @@ def _addresses(server: Server) -> Iterator[str]:
 
 def _remarks(server: Server, root: str) -> Iterator[str]:
     config = server.config
-    if not server.worker.has_index:
-        what = "is a listing" if server.worker.lists else "answers 404"
+    if not server.worker.service.has_index:
+        what = "is a listing" if server.worker.service.lists else "answers 404"
         yield f"no {' or '.join(config.index)} in {root}: / {what}"
+    if config.demo is Demo.ON or (config.verbose and tells_figures(config, server.addresses)):
+        yield "demo: /.well-known/evloop tells memory, connections and bytes sent to all who ask"
     if config.dev:
         yield "dev: browsers ask for each file every time"
     elif config.cache_control == Config().cache_control:

@@ -193,6 +193,7 @@ class Compressor:
             checked=entry.checked,
             content=Preloaded(memoryview(bytes(job.coded)), self._budget, cost),
         )
+        coded.media_type = entry.media_type
         coded.coding = CODING
         coded.varies = True
         self._budget.release(job.cost - cost)

@@ -219,6 +219,7 @@ def coded_entry(sidecar: Entry, entry: Entry, coding: bytes) -> Entry:
             checked=sidecar.checked,
             content=sidecar.content,
         )
+        coded.media_type = entry.media_type
         coded.coding = coding
         coded.varies = True
     coded.checked = min(entry.checked, sidecar.checked)

@@ -9,6 +9,7 @@ from evloop.http.response import Body, Buffer, Window
 from evloop.http1.answering import Wait, answer, answer_request, plan, refuse
 from evloop.http1.context import Context, MinRate
 from evloop.http1.framing import split_head
+from evloop.http1.pace import Pace, PacedBody, Pacing
 from evloop.http1.states import FINAL, TRANSITIONS, State
 from evloop.http1.writer import Answer
 from evloop.observe.exchange import OVER_LIMIT, EndReason, Exchange
@@ -40,6 +41,7 @@ class Http1Protocol:
         "_head",
         "_is_last",
         "_min_rate",
+        "_pace",
         "_received",
         "_wait",
         "_whole",
@@ -61,6 +63,7 @@ class Http1Protocol:
         self._wait: Wait | None = None  # in the two states that wait
         self._exchange: Exchange | None = None
         self._min_rate: MinRate | None = None
+        self._pace: Pace | None = None
 
     @property
     def deadline(self) -> float:
@@ -72,7 +75,8 @@ class Http1Protocol:
     @property
     def body(self) -> Body | None:
         """The body that is being sent, if it is not all in the socket already."""
-        return self._body
+        body = self._body
+        return body.source if isinstance(body, PacedBody) else body
 
     @property
     def room(self) -> int:
@@ -236,7 +240,7 @@ class Http1Protocol:
             return
         if head:
             plan_or_recall = plan if head is unknown else answer
-            found = plan_or_recall(head, self._context, now)
+            found = plan_or_recall(head, self._context, now, self.peer)
             if isinstance(found, Answer):
                 self._start(found, head, now)
             else:
@@ -258,15 +262,30 @@ class Http1Protocol:
         observer.responses += 1
         if observer.logs:
             self._exchange = Exchange(head, found.status, found.head_size, now, found.reason)
+            if self._context.user_of is not None:
+                self._exchange.user = self._context.user_of(head)
         if found.after is not _IDLE:
             self._is_last = True
-        if found.buffers:
+        if self._context.pacing is not None:
+            self._start_paced(found, self._context.pacing)
+        elif found.buffers:
             self._whole = found
         else:
             self._head = found.head
             self._body = found.new_body()
+        if self._body is not None:
             self._min_rate = self._context.new_min_rate(now)
         self._enter(_SENDING, now)
+
+    def _start_paced(self, found: Answer, pacing: Pacing) -> None:
+        """Begin to send *found* no faster than this connection may be sent to."""
+        if found.buffers:
+            self._head, body = found.remainder(0)
+        else:
+            self._head, body = found.head, found.new_body()
+        if body is not None:
+            self._pace = self._pace or pacing.new_pace()
+            self._body = PacedBody(body, self._pace)
 
     def _pay(self, count: int) -> bool:
         """Take *count* bytes off head and body; return whether nothing is left."""
@@ -316,7 +335,7 @@ class Http1Protocol:
         wait = self._wait
         assert wait is not None, "WAITING_FILE without what it waits for"
         self._cancel_wait()
-        error = RequestError(503, "the disk took too long", (_RETRY_AFTER,))
+        error = RequestError(503, "what the response takes was too long in coming", (_RETRY_AFTER,))
         found = refuse(error, wait.request, self._context, now)
         self._start(found, wait.head, now)
 

@@ -14,6 +14,7 @@ from operator import itemgetter
 from evloop.net.linger import Lingering
 from evloop.net.protocol import Protocol, Retention
 from evloop.net.reactor import Reactor
+from evloop.net.timers import Call
 from evloop.observe.ratelimit import RateLimited
 
 SURVEY_INTERVAL = 25e-6
@@ -22,6 +23,9 @@ half a microsecond, so that a survey takes 2 % of the time (5 ms of 250 at 10,00
 SPARED = 0.25
 """Seconds for which nobody is closed to make room: after a handshake, or between two requests, a
 client on another continent has had time to ask."""
+LISTED = 1.0
+"""Seconds for which a survey's lists are kept, beyond the time of the next survey: of those who
+are on them many may have gone by themselves."""
 _MAX_ADDRESSES = 1024
 ADDRESSES_SIZE = _MAX_ADDRESSES * 256
 """Bytes that the remembered addresses may come to take."""
@@ -75,6 +79,7 @@ class ConnectionPool:
 
     __slots__ = (
         "_addresses",
+        "_forgetting",
         "_from",
         "_idle",
         "_next_survey",
@@ -104,6 +109,7 @@ class ConnectionPool:
         self._idle: list[tuple[float, Member]] = []  # since when; as _survey() says
         self._partial: list[tuple[float, Member]] = []
         self._next_survey = -inf
+        self._forgetting: Call | None = None
         self.lingering = Lingering(reactor, limits.linger_timeout, self.released)
         self.failures = RateLimited(LOG_INTERVAL)
         self._woken: deque[Member] = deque()
@@ -131,7 +137,7 @@ class ConnectionPool:
         An answer takes a connection for a while; a flood of them would take them all.
         """
         most = self.limits.per_address
-        if not most or self._from.get(_network(address), 0) < 2 * most:
+        if not most or self._from.get(network_of(address), 0) < 2 * most:
             return False
         self.refused += 1
         return True
@@ -141,7 +147,7 @@ class ConnectionPool:
         self.count += 1
         if not self.limits.per_address:
             return True
-        network = _network(address)
+        network = network_of(address)
         held = self._from.get(network, 0) + 1
         self._from[network] = held
         if held > self.limits.per_address:
@@ -154,7 +160,7 @@ class ConnectionPool:
         was_full = self.is_full
         self.count -= 1
         if self.limits.per_address:
-            network = _network(address)
+            network = network_of(address)
             held = self._from.pop(network) - 1
             if held:
                 self._from[network] = held
@@ -208,6 +214,9 @@ class ConnectionPool:
             return False
         self._next_survey = now + SURVEY_INTERVAL * self.count
         self._survey(now - SPARED)
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        self._forgetting = self.reactor.call_at(self._next_survey + LISTED, self._forget_survey)
         return self._evict_until_room(now, asking, heavy=heavy)
 
     def _has_room(self, *, heavy: bool) -> bool:
@@ -257,8 +266,11 @@ class ConnectionPool:
         for victims in (self._idle, self._partial):
             victims.sort(key=_SINCE, reverse=True)
 
+    def _forget_survey(self, now: float) -> None:
+        self._idle, self._partial = [], []
 
-def _network(address: str) -> str:
+
+def network_of(address: str) -> str:
     """Return the part of *address* that one client holds: an IPv6 host has a whole /64."""
     if ":" not in address:
         return address

@@ -21,8 +21,10 @@ from evloop.observe.messages import MESSAGES_SIZE
 from evloop.settings.choices import Listing
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.units import format_size
+from evloop.site.access.sizes import PASSWORDS_SIZE
 from evloop.site.directories import ARCHIVE_SIZE, MAX_ARCHIVES
 from evloop.site.listing import LISTING_SIZE, MAX_LISTINGS
+from evloop.site.origins import PREPARED_SIZE, constant_fields
 from evloop.site.routes import ROUTES_SIZE
 
 CONNECTION_SIZE = 7 * 1024
@@ -74,6 +76,8 @@ class MemoryPlan(NamedTuple):
     """The state of the compressor, where there is one."""
     heavy_size: int
     """What one of these may hold at the worst."""
+    extra: tuple[Term, ...] = ()
+    """The parts that not every site has."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -90,6 +94,7 @@ class MemoryPlan(NamedTuple):
             Term("directories", self.directories),
             Term("preloaded files", self.memory_budget),
             Term("connections", self.connections_size),
+            *self.extra,
         )
         live = sum(term.size for term in replaced)
         return (
@@ -137,6 +142,7 @@ def plan_memory(
         heavy_connections=most,
         compression=COMPRESSION_SIZE if config.compress else 0,
         heavy_size=CONNECTION_SIZE + config.max_head_size,
+        extra=_extra(config),
     )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.
     limit = config.memory_limit or (cgroup_limit // 2 if cgroup_limit else 0)
@@ -149,6 +155,15 @@ def plan_memory(
         needed = f"at least {format_size(least.ceiling)} is wanted"
         raise ConfigError("--memory-limit", format_size(limit), needed)
     return least
+
+
+def _extra(config: Config) -> tuple[Term, ...]:
+    terms = []
+    if config.htpasswd:
+        terms.append(Term("passwords", PASSWORDS_SIZE))
+    if constant_fields(config.cors) is None:
+        terms.append(Term("origins", PREPARED_SIZE))
+    return tuple(terms)
 
 
 def _directories_size(config: Config) -> int:

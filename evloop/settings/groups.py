@@ -29,9 +29,12 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "symlinks",
         "precompressed",
         "compress",
+        "type",
         "revalidate",
         "transfer",
+        "demo",
     ),
+    "Access": ("htpasswd", "cors", "isolate"),
     "Memory": (
         "memory_limit",
         "memory_budget",
@@ -52,9 +55,11 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "linger_timeout",
         "min_rate",
         "min_rate_grace",
+        "limit_rate",
+        "limit_rate_after",
     ),
     "Logging": ("access_log", "log_format", "verbose"),
-    "Process": ("user", "group", "shutdown_timeout"),
+    "Process": ("open", "user", "group", "shutdown_timeout"),
 }
 """Every option, in one group each (tests/settings/test_groups.py)."""
 

@@ -45,6 +45,29 @@ def router(index_names: tuple[bytes, ...], *, hidden: bool) -> Callable[[bytes],
     return lambda target: (remembered if len(target) <= _MAX_TARGET_SIZE else route)(target)
 
 
+class SingleFile(NamedTuple):
+    """The one file of a site: its path relative to the root, and the name in its address."""
+
+    path: bytes
+    name: bytes
+
+
+def single_file_router(only: SingleFile) -> Callable[[bytes], Route]:
+    """Return the function from a request target to the route of the one file.
+
+    It is at `/` and at its name; everything else raises RequestError 404.
+    """
+
+    def route(target_bytes: bytes) -> Route:
+        target = parse_target(target_bytes)
+        is_it = not target.path or (target.path == only.name and not target.is_directory)
+        if not is_it:
+            raise RequestError(404, "not the one file")
+        return Route((only.path,), target)
+
+    return route
+
+
 def index_paths(directory: bytes, index_names: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """Return the paths of the files that may answer for *directory*."""
     prefix = directory + b"/" if directory else b""

@@ -1,19 +1,26 @@
 """Accepting: a bounded number at a time, and none while there is no room."""
 
+import contextlib
 import errno
+import gc
 import logging
+import os
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from evloop.http1.states import State
+from evloop.net.connection import Connection
 from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE, FULL_PAUSE
-from evloop.net.pool import LOG_INTERVAL, SPARED, ConnectionPool, PoolLimits
+from evloop.net.pool import LISTED, LOG_INTERVAL, SPARED, ConnectionPool, PoolLimits
+from evloop.net.reactor import Waker
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
-from tests.support.wire import Wire
+from tests.support.wire import ColdReader, Wire
 
 GET = request("/file.txt")
 
@@ -115,6 +122,23 @@ def test_silent_connections_at_the_limit_shut_nobody_out(root: Path) -> None:
         assert wire.pool.count == 50
 
 
+def test_who_was_listed_to_go_and_went_is_not_kept(root: Path) -> None:
+    with Wire(root, max_connections=20) as wire:
+        wire.listen()
+        peers = [wire.call() for _ in range(20)]
+        wire.turn()
+        wire.wait(2 * SPARED)
+        assert status(wire.exchange(wire.call(), GET)) == 200  # one went for it
+        assert wire.pool.evicted == 1
+        for peer in peers:
+            peer.close()
+        wire.wait(SPARED)
+        wire.wait(LISTED)
+        gc.collect()
+        alive = [each for each in gc.get_objects() if isinstance(each, Connection)]
+        assert len(alive) == len(wire.connections) == 1
+
+
 def test_a_connection_that_has_just_come_is_spared(root: Path) -> None:
     with Wire(root, max_connections=1) as wire:
         wire.listen()
@@ -178,6 +202,45 @@ def test_a_drain_answers_what_an_idle_connection_has_sent_already(root: Path) ->
         wire.until(lambda: peer.is_ended, peer)
         assert status(bytes(peer.received)) == 200
         assert b"\r\nConnection: close\r\n" in peer.received
+
+
+def test_the_end_of_one_is_not_that_of_who_takes_its_number_in_a_drain(root: Path) -> None:
+    """The drain closes an idle connection that was reset, and accepts another in its place."""
+    reader = ColdReader()
+    with (
+        no_leaks(),
+        Wire(root, max_connections=1, reader=reader) as wire,
+        contextlib.ExitStack() as stack,
+    ):
+        listener, _ = wire.listen()
+        old = wire.call()
+        wire.turn()
+        wire.wait(2 * SPARED)
+        (idle,) = wire.connections
+        number = wire.reactor.descriptors()[-1]
+
+        def drain(data: bytes, now: float) -> None:
+            wire.context.drain()
+            listener.drain(now)
+            for connection in wire.connections:
+                connection.finish(now)
+
+        waker = Waker(wire.reactor, drain)
+        stack.callback(waker.close)
+        new = wire.call()
+        reader.is_cold = True  # so that the new one waits, and is not to read
+        new.socket.send(GET)
+        waker.write(b"x")
+        old.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        old.close()
+        # The number of its client's end, which is lower, is taken.
+        stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        wire.turn()
+        assert wire.connections != [idle]
+        assert number in wire.reactor.descriptors()
+        reader.is_cold = False
+        wire.until(lambda: new.is_ended, new)
+        assert status(bytes(new.received)) == 200
 
 
 SLOW = GET[:5]

@@ -145,7 +145,7 @@ def test_ids_that_the_scripts_ask_for_are_in_a_page() -> None:
 def test_the_first_page_says_what_it_is_and_how_to_have_it() -> None:
     page = read("index.html")
     assert "<title>evloop: a static file server in Python" in page
-    assert "<code>pip install evloop-server\nevloop serve public/</code>" in page
+    assert "<code>pip install evloop-server\nevloop path/to/your/files</code>" in page
     assert "MIT licence" in page
 
 

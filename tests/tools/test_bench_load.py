@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bench.heads import BROWSER_FIELDS, fields
-from bench.wrk import Wrk, script
-from lab.driver import LoadDriver, LoadReport, OwnLoad
-from lab.errors import VoidError
-from load.orders import Run, Wanted
+from evloop_tools.bench.heads import BROWSER_FIELDS, fields
+from evloop_tools.bench.wrk import Wrk, script
+from evloop_tools.lab.driver import LoadDriver, LoadReport, OwnLoad
+from evloop_tools.lab.errors import VoidError
+from evloop_tools.load.orders import Run, Wanted
 
 POLL = 0.01  # seconds until a server notices that it shall end
 BODY = b"x" * 1000

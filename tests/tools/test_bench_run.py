@@ -12,20 +12,19 @@ from pathlib import Path
 
 import psutil
 import pytest
-from bench import __file__ as bench_file
-from bench.campaign import BenchCampaign
-from bench.figures import Figure
-from bench.rows import ROWS, Row
-from campaign.results import Cell, Results, Sample, ServerNote
-from lab.driver import OwnLoad
-from lab.errors import VoidError
-from lab.servers.base import Server
-from lab.servers.evloop import Evloop
-from report.progress import Progress
+from evloop_tools.bench.campaign import BenchCampaign
+from evloop_tools.bench.figures import Figure
+from evloop_tools.bench.rows import ROWS, Row
+from evloop_tools.campaign.results import Cell, Results, Sample, ServerNote
+from evloop_tools.lab.driver import OwnLoad
+from evloop_tools.lab.errors import VoidError
+from evloop_tools.lab.servers.base import Server
+from evloop_tools.lab.servers.evloop import Evloop
+from evloop_tools.report.progress import Progress
 
 from tests.support.deadline import eventually
 
-BENCH = [sys.executable, str(Path(bench_file).parent)]
+BENCH = [sys.executable, "-m", "evloop", "bench"]
 WAIT = 60.0
 TINY = ["--rows", "small", "--servers", "http.server", "--rounds", "1", "--driver", "own"]
 

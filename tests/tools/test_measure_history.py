@@ -8,19 +8,19 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from lab.descriptors import Downloads
-from lab.history import METRICS, History, fit_slope
-from lab.kernel import KernelTcp
-from lab.memory import Memory
-from lab.sample import Sample
-from lab.sockets import Connections, Queues
-from monitoring.limits import breach, unjudged
-from monitoring.plot import draw
-from monitoring.records import CsvFile, document, row, write_json
-from monitoring.sentences import counterfactual, lower_bound, summary
-from report.figures import show_clock, show_count, show_size
-from report.plot import PlotError, check_plot
-from report.verdict import Limits
+from evloop_tools.lab.descriptors import Downloads
+from evloop_tools.lab.history import METRICS, History, fit_slope
+from evloop_tools.lab.kernel import KernelTcp
+from evloop_tools.lab.memory import Memory
+from evloop_tools.lab.sample import Sample
+from evloop_tools.lab.sockets import Connections, Queues
+from evloop_tools.monitoring.limits import breach, unjudged
+from evloop_tools.monitoring.plot import draw
+from evloop_tools.monitoring.records import CsvFile, document, row, write_json
+from evloop_tools.monitoring.sentences import counterfactual, lower_bound, summary
+from evloop_tools.report.figures import show_clock, show_count, show_size
+from evloop_tools.report.plot import PlotError, check_plot
+from evloop_tools.report.verdict import Limits
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 

@@ -7,16 +7,16 @@ import time
 from collections import Counter
 
 import pytest
-from lab.descriptors import Downloads
-from lab.history import History
-from lab.kernel import KernelTcp
-from lab.memory import Memory
-from lab.sample import Sample
-from lab.sockets import Connections, Queues
-from lab.terminal import Events
-from monitoring.lines import lines as lines_to
-from monitoring.live import Screen
-from report.graph import LogScale, area, binary_unit, columns, nice_span, nice_top
+from evloop_tools.lab.descriptors import Downloads
+from evloop_tools.lab.history import History
+from evloop_tools.lab.kernel import KernelTcp
+from evloop_tools.lab.memory import Memory
+from evloop_tools.lab.sample import Sample
+from evloop_tools.lab.sockets import Connections, Queues
+from evloop_tools.lab.terminal import Events
+from evloop_tools.monitoring.lines import lines as lines_to
+from evloop_tools.monitoring.live import Screen, area
+from evloop_tools.report.scale import LogScale, binary_unit, columns, nice_span, nice_top
 from rich.console import Console
 
 KIB, MIB, GIB = 1024.0, 1024.0**2, 1024.0**3

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import psutil
 import pytest
-from load.behaviours import BEHAVIOURS
-from load.files import Kind, Spec, make_files
+from evloop_tools.load.behaviours import BEHAVIOURS
+from evloop_tools.load.files import Kind, Spec, make_files
 
 from tests.support.deadline import eventually
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from load.content import CHECK_SIZE, ISLAND, PERIOD, SPACING, Coded, Copy, Sparse
-from load.files import Kind, kind_of, local_files
+from evloop_tools.load.content import CHECK_SIZE, ISLAND, PERIOD, SPACING, Coded, Copy, Sparse
+from evloop_tools.load.files import Kind, kind_of, local_files
 
 KIB, MIB = 1024, 1024 * 1024
 

@@ -6,12 +6,12 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from load.behaviours import BEHAVIOURS, Habits, Visitor
-from load.content import PERIOD, Coded
-from load.crowd import Group, Load, deal
-from load.files import Catalogue, File, Kind
-from load.steps import Answer, Ask, Close, Rest, Step
-from soaking.scenarios import SCENARIOS, Scenario, parse_mix
+from evloop_tools.load.behaviours import BEHAVIOURS, Habits, Visitor
+from evloop_tools.load.content import PERIOD, Coded
+from evloop_tools.load.crowd import Group, Load, deal
+from evloop_tools.load.files import Catalogue, File, Kind
+from evloop_tools.load.steps import Answer, Ask, Close, Rest, Step
+from evloop_tools.soaking.scenarios import SCENARIOS, Scenario, parse_mix
 
 KIB, MIB = 1024, 1024 * 1024
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from campaign.results import Cell, Results, ResultsError, Sample, load, save
 from comparing.beside import losses
 from comparing.campaign import fitting, is_disturbed
 from comparing.cells import Growth, growth, seconds, size, times
@@ -16,9 +15,10 @@ from comparing.promises import judge, line
 from comparing.quantities import Quantity
 from comparing.scenarios import BY_NAME, BY_TYPE, SCENARIOS, Scenario, Table
 from comparing.tables import in_flight, of_one_file
-from lab.servers.evloop import Evloop
-from report.arguments import UsageError
-from report.verdict import broken, is_pass
+from evloop_tools.campaign.results import Cell, Results, ResultsError, Sample, load, save
+from evloop_tools.lab.servers.evloop import Evloop
+from evloop_tools.report.arguments import UsageError
+from evloop_tools.report.verdict import broken, is_pass
 
 KIB = 1024
 MIB = 1024 * KIB

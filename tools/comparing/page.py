@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
-from campaign.results import Results
-from report.page import listed
-from report.plot import PlotError, can_plot
-from report.table import Table
+from evloop_tools.campaign.results import Results
+from evloop_tools.report.page import listed
+from evloop_tools.report.plot import PlotError, can_plot
+from evloop_tools.report.table import Table
 
 from comparing import beside, tables
 from comparing.cells import each, grown, size
