@@ -221,6 +221,6 @@ def coded_entry(sidecar: Entry, entry: Entry, coding: bytes) -> Entry:
         )
         coded.media_type = entry.media_type
         coded.coding = coding
-        coded.varies = True
+    coded.vary = entry.vary
     coded.checked = min(entry.checked, sidecar.checked)
     return coded
