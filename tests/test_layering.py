@@ -27,7 +27,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "evloop.files": ("evloop.files", "evloop.settings.choices"),
     "evloop.net": ("evloop.net", "evloop.observe.ratelimit"),
     "evloop.observe": ("evloop.observe", "evloop.net.lag", "evloop.settings.choices"),
-    "evloop.compress": ("evloop.compress", "evloop.files", "evloop.settings"),
+    "evloop.compress": (
+        "evloop.compress",
+        "evloop.files",
+        "evloop.http.dictionaries",
+        "evloop.settings",
+    ),
     "evloop.site": ("evloop.site", "evloop.http", "evloop.files", "evloop"),
     "evloop.demo": (
         "evloop.demo",

@@ -195,7 +195,7 @@ class Compressor:
         )
         coded.media_type = entry.media_type
         coded.coding = CODING
-        coded.varies = True
+        coded.vary = entry.vary
         self._budget.release(job.cost - cost)
         job.cost = 0  # what is left of it is the result's
         self._end()

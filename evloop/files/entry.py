@@ -49,8 +49,8 @@ class Entry:
 
     `coding` is the content coding of the bytes, b"" for none; the media type is then that of what
     was coded. `coded` is the same state as a representation of another file in its coding.
-    `varies`: which of several codings is sent depends on the request. `sha256` is that of the
-    bytes, as far as they are in memory; b"" until somebody has made it.
+    `vary` are the request fields on which it depends which coding is sent, b"" for none. `sha256`
+    is that of the bytes, as far as they are in memory; b"" until somebody has made it.
     """
 
     __slots__ = (
@@ -67,7 +67,7 @@ class Entry:
         "sha256",
         "signature",
         "size",
-        "varies",
+        "vary",
     )
 
     def __init__(
@@ -95,7 +95,7 @@ class Entry:
         self.content = content
         self.coding = b""
         self.coded: Entry | None = None
-        self.varies = False
+        self.vary = b""
         self.sha256 = b""
 
     @property

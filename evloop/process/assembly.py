@@ -11,6 +11,7 @@ from evloop.net.pool import PoolLimits
 from evloop.process.memory import MemoryPlan
 from evloop.settings.choices import Transfer
 from evloop.settings.config import Config
+from evloop.site.dictionaries import READ_FIELDS as DICTIONARY_FIELDS
 from evloop.site.fields import private_cache_control
 from evloop.site.origins import ISOLATION, MAX_PREPARED, ByOrigin, constant_fields
 from evloop.site.routes import SingleFile
@@ -42,6 +43,7 @@ def site_settings(config: Config, only: SingleFile | None) -> SiteSettings:
         private_cache_control(cache_control) if config.htpasswd else cache_control,
         config.hidden,
         config.transfer is Transfer.SENDFILE,
+        dictionaries=config.dictionaries,
         more_fields=ISOLATION if config.isolate else (),
         only=only,
     )
@@ -50,6 +52,7 @@ def site_settings(config: Config, only: SingleFile | None) -> SiteSettings:
 def read_fields(config: Config) -> list[bytes]:
     """Return the request fields that are read for what not every site has."""
     more = [b"authorization"] if config.htpasswd else []
+    more += DICTIONARY_FIELDS if config.dictionaries else ()
     return more if constant_fields(config.cors) is not None else [*more, b"origin"]
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from evloop.files.cache import DIGESTS_SIZE
 from evloop.files.compression import COMPRESSION_SIZE
+from evloop.files.faults import FAULTS_SIZE
 from evloop.files.listing import SORT_SIZE
 from evloop.files.variants import VARIANTS_SIZE
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
@@ -161,6 +162,8 @@ def _extra(config: Config) -> tuple[Term, ...]:
     terms = []
     if config.htpasswd:
         terms.append(Term("passwords", PASSWORDS_SIZE))
+    if config.dictionaries:
+        terms.append(Term("dictionaries", FAULTS_SIZE))
     if constant_fields(config.cors) is None:
         terms.append(Term("origins", PREPARED_SIZE))
     return tuple(terms)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.compression import Compressor
 from evloop.files.content import Budget
+from evloop.files.deltas import Deltas
 from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
@@ -191,14 +192,16 @@ class Service:
 
     def _negotiator(self, config: Config, opened: ExitStack) -> Negotiator | None:
         cache = self.cache
-        variants = compressor = None
+        variants = compressor = deltas = None
         if config.precompressed:
             variants = Variants(self._files.root, self.reader, cache, _name_unused)
         if config.compress:
             compressor = Compressor(cache.store, cache.budget, self._reactor.call_at)
-        if not variants and not compressor:
+        if config.dictionaries:
+            deltas = Deltas(self.reader, cache, _name_unused)
+        if not (variants or compressor or deltas):
             return None
-        negotiator = Negotiator(variants, compressor)
+        negotiator = Negotiator(variants, compressor, deltas)
         opened.callback(negotiator.close)
         return negotiator
 

@@ -29,6 +29,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "symlinks",
         "precompressed",
         "compress",
+        "dictionaries",
         "type",
         "revalidate",
         "transfer",

@@ -30,6 +30,7 @@ class Settings(TypedDict, total=False):
     hidden: Switch
     precompressed: Switch
     compress: Switch
+    dictionaries: Switch
     type: str | Sequence[str]
     cors: str | Sequence[str]
     isolate: Switch

@@ -78,6 +78,13 @@ class SiteConfig:
             "whether preloaded text of 1 KiB and more that has no such file is compressed in memory"
         ),
     )
+    dictionaries: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether clients that have an older version are sent NAME.<digest>.dcz, which"
+            " `evloop compress --against` makes, instead of NAME"
+        ),
+    )
     type: tuple[str, ...] = field(
         default=(),
         metadata=texts_option(

@@ -7,6 +7,7 @@ from evloop.files.entry import Entry, has_frozen_mtime
 from evloop.http.dates import format_date
 from evloop.http.response import Field
 from evloop.site.clock import Clock
+from evloop.site.dictionaries import DictionaryFields
 
 ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
 NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
@@ -32,16 +33,23 @@ def private_cache_control(value: bytes) -> bytes:
 class ResponseFields:
     """Makes the fields of responses at the time of *clock*; *more* are in each of them.
 
-    *vary* is the request field on which all of them depend, if there is one.
+    *vary* is the request field on which all of them depend, if there is one; *dictionaries* knows
+    which files have later versions.
     """
 
     def __init__(
-        self, clock: Clock, cache_control: bytes, more: Sequence[Field] = (), vary: bytes = b""
+        self,
+        clock: Clock,
+        cache_control: bytes,
+        more: Sequence[Field] = (),
+        vary: bytes = b"",
+        dictionaries: DictionaryFields | None = None,
     ) -> None:
         self._clock = clock
         self._cache_control = cache_control
         self._more = more
         self._vary = vary
+        self._dictionaries = dictionaries
 
     def general(self, vary: bytes = b"") -> list[Field]:
         """What every response has; *vary* is a request field on which this one depends."""
@@ -53,7 +61,7 @@ class ResponseFields:
     def caching(self, entry: Entry) -> list[Field]:
         """What a 304 needs (RFC 9110 section 15.4.5), and every 200 and 206 too."""
         return [
-            *self.general(b"Accept-Encoding" if entry.varies else b""),
+            *self.general(entry.vary),
             (b"ETag", entry.etag),
             (b"Cache-Control", self._cache_control),
         ]
@@ -66,6 +74,8 @@ class ResponseFields:
             (b"Accept-Ranges", b"bytes"),
             NOSNIFF,
         ]
+        if self._dictionaries is not None:
+            fields += self._dictionaries.fields(entry)
         if entry.coding:
             fields.append((b"Content-Encoding", entry.coding))
         last_modified = self.last_modified(entry)

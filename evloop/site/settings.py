@@ -18,6 +18,8 @@ class SiteSettings(NamedTuple):
     """Whether the kernel moves the bytes of streamed files."""
     origin: OriginFields = OriginFields()
     """What scripts of other origins are told."""
+    dictionaries: bool = False
+    """Whether clients are told to keep files as dictionaries for later versions."""
     more_fields: tuple[Field, ...] = ()
     """Those that each response has beside the usual ones."""
     only: SingleFile | None = None

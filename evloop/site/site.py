@@ -26,6 +26,7 @@ from evloop.http.responder import Pending
 from evloop.http.response import Response
 from evloop.http.target import Target, directory_location, parse_target
 from evloop.site.clock import Clock
+from evloop.site.dictionaries import DictionaryFields
 from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.fields import ALLOW, RETRY_AFTER, ResponseFields
 from evloop.site.negotiator import Negotiator
@@ -92,7 +93,13 @@ class Site:
             else router(settings.index_names, hidden=settings.hidden)
         )
         more = (*settings.origin.fields, *settings.more_fields)
-        self._fields = ResponseFields(clock, settings.cache_control, more, settings.origin.vary)
+        self._fields = ResponseFields(
+            clock,
+            settings.cache_control,
+            more,
+            settings.origin.vary,
+            DictionaryFields(settings.index_names) if settings.dictionaries else None,
+        )
         self._refusals = Refusals(clock, self._fields, prepared.on_forget)
 
     def respond(self, request: Request, now: float) -> Response | Pending:

@@ -6,6 +6,7 @@ import os
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -68,7 +69,7 @@ class Tried:
             self.root, self.reader, self.cache, lambda *it: self.complaints.append(it)
         )
 
-    def __enter__(self) -> "Tried":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *ignored: object) -> None:

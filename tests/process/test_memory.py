@@ -15,6 +15,7 @@ import evloop.process.cgroup
 import evloop.process.memory
 from evloop.files.cache import DIGESTS_SIZE
 from evloop.files.compression import COMPRESSION_SIZE
+from evloop.files.faults import FAULTS_SIZE
 from evloop.files.reader import Reader
 from evloop.files.variants import VARIANTS_SIZE
 from evloop.http.response import Response
@@ -82,6 +83,7 @@ class TestTerms:
             ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
             ({"listing": "off"}, "directories", -(2 * MIB + 32 * 24 * KIB)),
             ({"archives": True}, "directories", 16 * 256 * KIB),
+            ({"dictionaries": True}, "dictionaries", FAULTS_SIZE),
             ({"htpasswd": "file"}, "passwords", PASSWORDS_SIZE),
             ({"cors": ("https://a.test", "https://b.test")}, "origins", PREPARED_SIZE),
         ],

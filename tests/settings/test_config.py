@@ -419,6 +419,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "hidden": "off",
         "precompressed": "on",
         "compress": "off",
+        "dictionaries": "off",
         "type": "",
         "cors": "",
         "isolate": "off",
