@@ -154,7 +154,7 @@ class Service:
 
         answers = responder(config, self._files.only, make_site)
         if tells_figures(config, self._addresses):
-            answers = with_figures(answers, snapshot, plan, clock, self._reactor.now)
+            answers = with_figures(answers, snapshot, plan, clock, self._reactor.now, gate)
         return Context(
             answers,
             self.metrics,
