@@ -163,7 +163,9 @@ class Service:
 
         answers = responder(config, self._files.only, make_site)
         if tells_figures(config, self._addresses):
-            answers = with_figures(answers, self._outlook.snapshot, plan, clock, self._reactor.now)
+            answers = with_figures(
+                answers, self._outlook.snapshot, plan, clock, self._reactor.now, gate
+            )
         return Context(
             answers,
             self.metrics,

@@ -87,6 +87,19 @@ class TestPasswords:
                 client.send(request(target, fields("anna", "x"), method="HEAD"))
                 assert client.receive("HEAD").status == 200
 
+    def test_the_servers_own_figures_are_for_those_who_may_come_in(
+        self, root: Path, tmp_path: Path
+    ) -> None:
+        file, address = users(tmp_path, anna="secret"), "/.well-known/evloop"
+        with serving(root, htpasswd=file, demo="on") as server, call(server) as client:
+            assert client.get(address).status == 401
+            assert client.get(address, method="HEAD").status == 401
+            assert client.get(address, fields("anna", "wrong")).status == 401
+            answer = client.get(address, fields("anna", "secret"))
+            assert answer.status == 200
+            assert b'"load_all": 0' in answer.body
+            assert client.get(address).status == 401
+
     def test_a_changed_file_counts_within_revalidate(self, root: Path, tmp_path: Path) -> None:
         file = users(tmp_path, anna="secret")
         with serving(root, htpasswd=file, revalidate=0.05) as server, call(server) as client:
