@@ -36,6 +36,7 @@ from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
+from evloop.site.representation import ReprDigests
 from evloop.site.routes import SingleFile
 from evloop.site.settings import SiteSettings
 from evloop.site.site import Gate, Site
@@ -136,6 +137,8 @@ class Service:
         clock = Clock()
         directories = self._directories(config)
         negotiator = self._negotiator(config, opened)
+        digests = ReprDigests(self._reactor.call_at)
+        opened.callback(digests.close)
         gate = self._gate(config, clock, opened) if config.htpasswd else None
 
         def make_site(settings: SiteSettings, most_prepared: int | None) -> Site:
@@ -150,6 +153,7 @@ class Service:
                 gate=gate,
                 directories=directories,
                 negotiator=negotiator,
+                digests=digests,
             )
 
         answers = responder(config, self._files.only, make_site)
