@@ -139,8 +139,8 @@ def test_a_directory_is_not_taken_for_a_misspelled_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Output
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "benc").touch()
-    assert "did you mean" not in run(capfd, "benc", "-p", "0")[2]  # it is there, but a file
+    os.mkfifo(tmp_path / "benc")
+    assert "did you mean" not in run(capfd, "benc", "-p", "0")[2]  # it is there, but a pipe
     assert "did you mean" not in run(capfd, "serve", "soa", "-p", "0")[2]
 
 

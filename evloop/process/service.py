@@ -37,6 +37,7 @@ from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
+from evloop.site.representation import ReprDigests
 from evloop.site.routes import SingleFile
 from evloop.site.settings import SiteSettings
 from evloop.site.site import Gate, Site
@@ -144,6 +145,8 @@ class Service:
         clock = Clock()
         directories = self._directories(config)
         negotiator = self._negotiator(config, opened)
+        digests = ReprDigests(self._reactor.call_at)
+        opened.callback(digests.close)
         gate = self._gate(config, clock, opened) if config.htpasswd else None
 
         def make_site(settings: SiteSettings, most_prepared: int | None) -> Site:
@@ -159,6 +162,7 @@ class Service:
                 directories=directories,
                 negotiator=negotiator,
                 has_place=self._outlook.has_place,
+                digests=digests,
             )
 
         answers = responder(config, self._files.only, make_site)
