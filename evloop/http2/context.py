@@ -1,7 +1,10 @@
 """What all HTTP/2 connections of a server share."""
 
+import re
+from collections.abc import Callable
 from typing import Final
 
+from evloop.http.head_fields import FIELDS
 from evloop.http.limits import Limits, MinRate
 from evloop.http.responder import Responder
 from evloop.http2.frames import MAX_FRAME_SIZE, Setting, settings_frame
@@ -19,7 +22,8 @@ class Context:
     """Shared by all connections.
 
     `places` are streams that connections may have open beside their first ones, all together: each
-    may hold a descriptor. `header_limit` are the bytes of a header block that is read.
+    may hold a descriptor. `header_limit` are the bytes of a header block that is read. `read` picks
+    the fields that the responder reads; `user_of` finds the user in a request head for the log.
     """
 
     __slots__ = (
@@ -30,8 +34,10 @@ class Context:
         "memo",
         "observer",
         "places",
+        "read",
         "responder",
         "settings",
+        "user_of",
     )
 
     def __init__(
@@ -41,7 +47,12 @@ class Context:
         memo: Memo,
         limits: Limits,
         places: int = MAX_STREAMS,
+        *,
+        read: re.Pattern[bytes] = FIELDS,
+        user_of: Callable[[bytes], bytes] | None = None,
     ) -> None:
+        self.read = read
+        self.user_of = user_of
         self.responder = responder
         self.observer = observer
         self.memo = memo

@@ -116,6 +116,8 @@ class Session:
         observer.responses += 1
         if observer.logs:
             stream.exchange = Exchange(head, answer.status, answer.head_size, now, answer.reason)
+            if self.context.user_of is not None:
+                stream.exchange.user = self.context.user_of(head)
         stream.answer = answer
         if stream.body is None:
             self._fresh.append(stream)
