@@ -58,6 +58,26 @@ def test_curl_gets_files_of_all_sizes(root: Path) -> None:
         assert parts == LARGE[5:10]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_passwords_and_origins_are_asked_for_as_over_http1(root: Path, tmp_path: Path) -> None:
+    # openssl passwd -5 -salt 0123456789abcdef secret
+    hashed = "$5$0123456789abcdef$r6nzC5LUC0uVXFw52gWstJ181ms.XFW71j20yui2zG7"
+    users, log = tmp_path / "users", tmp_path / "log"
+    users.write_text(f"anna:{hashed}\n")
+    origins = ("https://a.example", "https://b.example")
+    with serving(root, h2c=True, htpasswd=str(users), cors=origins, access_log=str(log)) as server:
+        asked = ("--http2-prior-knowledge", server.url + "small.txt")
+        status = ("-o", os.devnull, "-w", "%{http_code}")
+        assert curl(*asked, *status) == b"401"
+        assert curl(*asked, *status, "-u", "anna:wrong") == b"401"
+        told = curl(*asked, "-u", "anna:secret", "-H", "Origin: https://b.example", "-D-")
+        assert told.endswith(b"small" * 20)
+        assert b"access-control-allow-origin: https://b.example" in told.lower()
+    lines = log.read_text().splitlines()
+    assert [line.split()[2] for line in lines] == ["-", "anna", "anna"]
+    assert [line.split()[0] for line in lines] == ["127.0.0.1"] * 3
+
+
 @pytest.mark.skipif(shutil.which("nghttp") is None, reason="needs nghttp")
 def test_nghttp_gets_fifty_files_at_once(root: Path) -> None:
     with serving(root, h2c=True) as server:
