@@ -49,9 +49,19 @@ def _apply(session: Session, setting: int, value: int) -> None:
         if value > frames.MAX_WINDOW:
             raise ConnectionFaultError(_FLOW, "an initial window that is too large")
         try:
-            session.change_initial_window(value)
+            _change_initial_window(session, value)
         except WindowError as error:
             raise ConnectionFaultError(_FLOW, str(error)) from error
+
+
+def _change_initial_window(session: Session, size: int) -> None:
+    """Let windows begin with *size* bytes, and those of open streams too (section 6.9.2).
+
+    Raises WindowError.
+    """
+    change, session.windows.initial = size - session.windows.initial, size
+    for stream in session.streams.values():
+        session.widen_stream(stream, change)
 
 
 def take_push_promise(
@@ -115,4 +125,4 @@ def take_priority_update(
         raise ConnectionFaultError(_PROTOCOL, "PRIORITY_UPDATE of the connection")
     stream = session.streams.get(prioritized)
     if stream is not None:
-        session.prioritize(stream, parse_priority(payload[4:]))
+        session.schedule.change(stream, parse_priority(payload[4:]))

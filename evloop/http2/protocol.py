@@ -9,7 +9,7 @@ from evloop.http.response import Body, Buffer, Window
 from evloop.http2.context import Context
 from evloop.http2.frames import ErrorCode
 from evloop.http2.receiving import Receiver
-from evloop.http2.sending import Sender
+from evloop.http2.sending import Sender, lose_source
 from evloop.http2.session import Session
 from evloop.http2.states import FINAL, TRANSITIONS, WITH_STREAMS, State
 from evloop.http2.streams import Progress
@@ -151,7 +151,7 @@ class Http2Protocol:
         """What a frame has promised can't be had any more."""
         stream = self._session.cut.stream if self._session.cut is not None else None
         if stream is not None:
-            self._session.lose_source(stream, error, now)
+            lose_source(self._session, stream, error, now)
         self._abort(EndReason.READ_ERROR, now, "a file of another response")
 
     def refuse(self, now: float) -> None:

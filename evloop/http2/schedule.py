@@ -9,7 +9,7 @@ from bisect import insort
 from operator import attrgetter
 from typing import Final
 
-from evloop.http2.streams import DEFAULT_URGENCY, Priority, Stream
+from evloop.http2.streams import DEFAULT_URGENCY, Priority, Progress, Stream
 
 MAX_PRIORITY_SIZE: Final = 64
 """Bytes of a priority that is read: its two parameters take ten."""
@@ -56,5 +56,12 @@ class Schedule:
     def served(self, stream: Stream) -> None:
         """*stream* has sent something, and can send more."""
         if stream.priority.takes_turns and len(self.ready) > 1:
+            self.ready.remove(stream)
+            self.put(stream)
+
+    def change(self, stream: Stream, priority: Priority) -> None:
+        """Let *stream* be as urgent as the client says now."""
+        stream.priority = priority
+        if stream.progress is Progress.READY:
             self.ready.remove(stream)
             self.put(stream)

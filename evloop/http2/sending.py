@@ -5,14 +5,23 @@ for, the one that it has taken in part is a Cut and goes first the next time, an
 forgotten and planned again. So nothing is kept for a stream but where it stands.
 """
 
+import errno
 from typing import Final, NamedTuple
 
 from evloop.http.response import Buffer, Window
 from evloop.http2.budget import BYTES_PER_UNIT
-from evloop.http2.frames import DATA, END_STREAM, HEADER_SIZE, MAX_FRAME_SIZE, frame_header
+from evloop.http2.frames import (
+    DATA,
+    END_STREAM,
+    HEADER_SIZE,
+    MAX_FRAME_SIZE,
+    ErrorCode,
+    frame_header,
+)
 from evloop.http2.session import Session
 from evloop.http2.streams import Cut, Progress, Stream
 from evloop.http2.writer import NOT_WHOLE
+from evloop.observe.exchange import EndReason
 
 BATCH_SIZE: Final = 64 * 1024
 """Bytes of one send, at most but for the last frame: eight answers of the largest that leave in one
@@ -136,7 +145,7 @@ class Sender:
         try:
             piece = body.peek()
         except OSError as error:
-            session.lose_source(stream, error, now)
+            lose_source(session, stream, error, now)
             return False
         if isinstance(piece, float):
             session.rest(stream, now + piece)
@@ -258,3 +267,10 @@ class Sender:
             session.complete(cut.stream, now)
         elif cut.stream.progress is _READY:
             session.schedule.served(cut.stream)
+
+
+def lose_source(session: Session, stream: Stream, error: OSError, now: float) -> None:
+    """End *stream*, whose file has changed, or can't be read any more."""
+    changed = error.errno == errno.ESTALE
+    end = EndReason.FILE_CHANGED if changed else EndReason.READ_ERROR
+    session.reset(stream, ErrorCode.INTERNAL_ERROR, end, now, str(error))

@@ -3,7 +3,6 @@
 It knows neither how frames are read (receiving.py) nor how they are sent (sending.py).
 """
 
-import errno
 from math import inf
 from typing import Final
 
@@ -174,13 +173,6 @@ class Session:
         if stream.progress is _BLOCKED and stream.window > 0 and self.windows.connection > 0:
             self._make_ready(stream)
 
-    def prioritize(self, stream: Stream, priority: Priority) -> None:
-        """Let *stream* be as urgent as the client says now."""
-        stream.priority = priority
-        if stream.progress is _READY:
-            self.schedule.drop(stream)
-            self.schedule.put(stream)
-
     def widen(self, increment: int) -> None:
         """Widen the connection's window. Raises WindowError."""
         self.windows.connection = widened(self.windows.connection, increment)
@@ -191,15 +183,6 @@ class Session:
         """Widen the window of *stream*. Raises WindowError."""
         stream.window = widened(stream.window, increment)
         self._unblock(stream)
-
-    def change_initial_window(self, size: int) -> None:
-        """Let windows begin with *size* bytes, and those of open streams too (section 6.9.2).
-
-        Raises WindowError.
-        """
-        change, self.windows.initial = size - self.windows.initial, size
-        for stream in self.streams.values():
-            self.widen_stream(stream, change)
 
     # Streams end
 
@@ -239,12 +222,6 @@ class Session:
         else:
             self.reset(stream, code, EndReason.PROTOCOL_ERROR, now, reason)
         self.spend(RESET_COST, now, reason)
-
-    def lose_source(self, stream: Stream, error: OSError, now: float) -> None:
-        """The file of *stream* has changed, or can't be read any more."""
-        changed = error.errno == errno.ESTALE
-        end = EndReason.FILE_CHANGED if changed else EndReason.READ_ERROR
-        self.reset(stream, ErrorCode.INTERNAL_ERROR, end, now, str(error))
 
     def is_reset(self, stream_id: int) -> bool:
         """Whether the server has reset that stream a moment ago."""

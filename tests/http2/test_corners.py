@@ -398,6 +398,63 @@ def test_times_are_looked_at_while_the_disk_is_slow() -> None:
     walk.end()
 
 
+def test_two_reasons_to_end_are_told_as_one(walk: Http2Walk) -> None:
+    walk.write(frame(frames.PING, 0, 1, bytes(8)))
+    walk.receive()
+    walk.refuse()
+    walk.drain()
+    assert walk.client.goaway == ErrorCode.PROTOCOL_ERROR
+    walk.end()
+
+
+def test_frames_wait_while_answers_do(walk: Http2Walk) -> None:
+    for _ in range(300):
+        walk.ping()
+    walk.receive()
+    assert walk.protocol._receiver.has_more
+    assert walk.state.value == "flushing"
+    walk.receive_all()
+    walk.drain()
+    assert walk.client.pings == 300
+    walk.end()
+
+
+def test_what_rests_is_asked_again_as_soon_as_there_is_room(walk: Http2Walk) -> None:
+    walk.ask("slow", 3000)
+    walk.receive()
+    walk.send()
+    walk.send()  # the disk has to be waited for
+    walk.ping()
+    walk.receive()
+    walk.now += 0.002
+    walk.send()
+    assert walk.client.asked[1].got
+    walk.drain()
+    walk.end()
+
+
+def test_a_head_may_be_cut_though_no_body_can_follow(walk: Http2Walk) -> None:
+    walk.change_initial(0)
+    walk.receive_all()
+    stream_id = walk.ask("body", 1000)
+    walk.receive()
+    walk.send(5)
+    walk.drain()
+    assert walk.client.asked[stream_id].status == b"200"
+    assert walk.state is State.WAITING
+    walk.end()
+
+
+def test_a_shutdown_ends_all(walk: Http2Walk) -> None:
+    walk.ask("body", 5000)
+    walk.receive()
+    walk.shut_down()
+    assert walk.observer.ends == [EndReason.SHUTDOWN]
+    walk.protocol.expire(walk.now)
+    assert walk.state is State.ABORTED
+    walk.end()
+
+
 def test_a_defect_ends_all(walk: Http2Walk) -> None:
     walk.ask("body", 5000)
     walk.receive()
