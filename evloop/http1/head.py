@@ -6,7 +6,7 @@ import httptools
 
 from evloop.http.authority import is_host
 from evloop.http.fields import tokens
-from evloop.http.head_fields import read_fields
+from evloop.http.head_fields import FIELDS, read_fields
 from evloop.http.request import Request, RequestError
 
 MAX_FIELDS = 100
@@ -37,8 +37,10 @@ def is_hopeless(received: bytes, searched: int = 0) -> bool:
     return line_feeds > 0 and received.count(b"\r\n", max(0, searched - 1)) < line_feeds
 
 
-def parse_head(head: bytes) -> Request:
+def parse_head(head: bytes, read: re.Pattern[bytes] = FIELDS) -> Request:
     """Return the request in *head*, which ends with its empty line and is one request.
+
+    *read*: the fields that are read, a field_pattern().
 
     Raises RequestError: 400 malformed, 431 too many fields, 501 an unknown method,
     505 a version other than 1.0 and 1.1.
@@ -54,7 +56,7 @@ def parse_head(head: bytes) -> Request:
     if len(parts) != 3 or parts[2] not in _IS_HTTP_11 or head[0] <= _SPACE:
         raise _malformed(head, None)
     method, target, version = parts
-    request = Request(method, target, read_fields(head), is_http_11=_IS_HTTP_11[version])
+    request = Request(method, target, read_fields(head, read), is_http_11=_IS_HTTP_11[version])
     _check(request)
     return request
 

@@ -23,10 +23,11 @@ class Planned:
         self.found = found
 
 
-def plan(head: Head, context: Context, now: float, *, has_body: bool) -> Planned:
-    """Return what *head* is answered with."""
+def plan(head: Head, context: Context, peer: str, now: float, *, has_body: bool) -> Planned:
+    """Return what *head*, which came from *peer*, is answered with."""
     try:
-        request = read_request(head, has_body=has_body)
+        request = read_request(head, context.fields, has_body=has_body)
+        request.peer = peer
     except RequestError as error:
         return Planned(None, refuse(error, None, context, now))
     return Planned(request, answer_request(request, context, now))

@@ -1,8 +1,12 @@
 """What all HTTP/2 connections of a server share."""
 
+import re
+from collections.abc import Callable
 from typing import Final
 
+from evloop.http.head_fields import FIELDS
 from evloop.http.limits import Limits, MinRate
+from evloop.http.pace import Pacing
 from evloop.http.responder import Responder
 from evloop.http2.frames import MAX_FRAME_SIZE, Setting, settings_frame
 from evloop.http2.memo import Memo
@@ -19,19 +23,23 @@ class Context:
     """Shared by all connections.
 
     `places` are streams that connections may have open beside their first ones, all together: each
-    may hold a descriptor. `header_limit` are the bytes of a header block that is read.
+    may hold a descriptor. `header_limit` are the bytes of a header block that is read. `fields`,
+    `pacing` and `user_of` are those of HTTP/1.
     """
 
     __slots__ = (
         "draining",
+        "fields",
         "header_limit",
         "least_timeout",
         "limits",
         "memo",
         "observer",
+        "pacing",
         "places",
         "responder",
         "settings",
+        "user_of",
     )
 
     def __init__(
@@ -41,7 +49,14 @@ class Context:
         memo: Memo,
         limits: Limits,
         places: int = MAX_STREAMS,
+        *,
+        fields: re.Pattern[bytes] = FIELDS,
+        pacing: Pacing | None = None,
+        user_of: Callable[[bytes], bytes] | None = None,
     ) -> None:
+        self.fields = fields
+        self.pacing = pacing
+        self.user_of = user_of
         self.responder = responder
         self.observer = observer
         self.memo = memo

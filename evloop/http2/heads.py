@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from evloop.http.authority import is_host
-from evloop.http.head_fields import read_fields
+from evloop.http.head_fields import FIELDS, read_fields
 from evloop.http.request import Request, RequestError
 
 Field = tuple[bytes, bytes]
@@ -67,9 +67,14 @@ def read_head(fields: Sequence[Field]) -> Head:
     return Head(method, target, text, _length(regular))
 
 
-def read_request(head: Head, *, has_body: bool) -> Request:
-    """Return what *head* asks for. Raises RequestError: 400, 431, 501."""
-    request = Request(head.method, head.target, read_fields(head.text), is_http_11=True)
+def read_request(
+    head: Head, read: re.Pattern[bytes] = FIELDS, *, has_body: bool = False
+) -> Request:
+    """Return what *head* asks for; *read*: the fields that are read, a field_pattern().
+
+    Raises RequestError: 400, 431, 501.
+    """
+    request = Request(head.method, head.target, read_fields(head.text, read), is_http_11=True)
     request.has_body = has_body
     host = request.fields.get(b"host")
     if host is None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from evloop.files.cache import DIGESTS_SIZE
 from evloop.files.compression import COMPRESSION_SIZE
+from evloop.files.faults import FAULTS_SIZE
 from evloop.files.listing import SORT_SIZE
 from evloop.files.variants import VARIANTS_SIZE
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
@@ -21,8 +22,10 @@ from evloop.observe.messages import MESSAGES_SIZE
 from evloop.settings.choices import Listing
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.units import format_size
+from evloop.site.access.sizes import PASSWORDS_SIZE
 from evloop.site.directories import ARCHIVE_SIZE, MAX_ARCHIVES
 from evloop.site.listing import LISTING_SIZE, MAX_LISTINGS
+from evloop.site.origins import PREPARED_SIZE, constant_fields
 from evloop.site.routes import ROUTES_SIZE
 
 CONNECTION_SIZE = 7 * 1024
@@ -91,6 +94,8 @@ class MemoryPlan(NamedTuple):
     """The state of the compressor, where there is one."""
     heavy_size: int
     """What one of these may hold at the worst."""
+    extra: tuple[Term, ...] = ()
+    """The parts that not every site has."""
     light_size: int = LIGHT_SIZE
     """What each of the others may hold."""
     http2: int = 0
@@ -118,6 +123,7 @@ class MemoryPlan(NamedTuple):
             Term("HTTP/2", self.http2),
             Term("preloaded files", self.memory_budget),
             Term("connections", self.connections_size),
+            *self.extra,
         )
         live = sum(term.size for term in replaced)
         return (
@@ -165,6 +171,7 @@ def plan_memory(
         heavy_connections=most,
         compression=COMPRESSION_SIZE if config.compress else 0,
         heavy_size=CONNECTION_SIZE + config.max_head_size,
+        extra=_extra(config),
     )
     if speaks_http2(config):
         wanted = wanted._replace(
@@ -188,6 +195,17 @@ def plan_memory(
 def speaks_http2(config: Config) -> bool:
     """Whether any client may speak HTTP/2."""
     return config.h2c
+
+
+def _extra(config: Config) -> tuple[Term, ...]:
+    terms = []
+    if config.htpasswd:
+        terms.append(Term("passwords", PASSWORDS_SIZE))
+    if config.dictionaries:
+        terms.append(Term("dictionaries", FAULTS_SIZE))
+    if constant_fields(config.cors) is None:
+        terms.append(Term("origins", PREPARED_SIZE))
+    return tuple(terms)
 
 
 def _directories_size(config: Config) -> int:

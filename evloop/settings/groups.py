@@ -29,9 +29,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "symlinks",
         "precompressed",
         "compress",
+        "dictionaries",
+        "type",
         "revalidate",
         "transfer",
+        "demo",
     ),
+    "Access": ("htpasswd", "cors", "isolate"),
     "Memory": (
         "memory_limit",
         "memory_budget",
@@ -52,10 +56,12 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "linger_timeout",
         "min_rate",
         "min_rate_grace",
+        "limit_rate",
+        "limit_rate_after",
     ),
     "HTTP/2": ("http2", "h2c"),
     "Logging": ("access_log", "log_format", "verbose"),
-    "Process": ("user", "group", "shutdown_timeout"),
+    "Process": ("open", "qr", "user", "group", "shutdown_timeout"),
 }
 """Every option, in one group each (tests/settings/test_groups.py)."""
 

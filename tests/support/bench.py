@@ -8,11 +8,13 @@ from typing import NamedTuple
 from evloop.files.cache import Cache, CacheSettings, Found
 from evloop.files.compression import Compressor
 from evloop.files.content import Budget
+from evloop.files.deltas import Deltas
 from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.variants import Variants
 from evloop.http.dates import format_date
+from evloop.http.head_fields import field_pattern
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
 from evloop.http1.head import parse_head
@@ -22,10 +24,12 @@ from evloop.http1.writer import write as write_response
 from evloop.settings.choices import Symlinks
 from evloop.site.archives import Archives
 from evloop.site.clock import Clock
+from evloop.site.dictionaries import READ_FIELDS
 from evloop.site.directories import Directories
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
+from evloop.site.representation import ReprDigests
 from evloop.site.site import Site, SiteSettings
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request as request_head
@@ -77,6 +81,7 @@ class Bench:
         lists: bool = False,
         archives: bool = False,
         compress: bool = False,
+        dictionaries: bool = False,
     ) -> None:
         self.root = Root(str(path), symlinks, openat2=openat2)
         self.reader = Reader(4 * 1024)
@@ -90,7 +95,7 @@ class Bench:
         )
         self.clock = stopped_clock(WALL)
         self.prepared = PreparedResponses()
-        site_settings = site_settings or SiteSettings()
+        site_settings = site_settings or SiteSettings(dictionaries=dictionaries)
         hidden, self.sorting = site_settings.hidden, Budget(SORT_SIZE)
         self.listings = Listings(self.root, self.sorting, hidden=hidden, has_archives=archives)
         self.archives = Archives(self.root, self.reader, self.sorting, hidden=hidden)
@@ -101,17 +106,22 @@ class Bench:
             if compress
             else None
         )
-        self.negotiator = Negotiator(self.variants, compressor)
+        self.fields = field_pattern(*(READ_FIELDS if dictionaries else ()))
+        deltas = Deltas(self.reader, self.cache, self._complain) if dictionaries else None
+        self.negotiator = Negotiator(self.variants, compressor, deltas)
+        self.directories = Directories(
+            self.listings if lists else None, self.archives if archives else None
+        )
+        self.digests = ReprDigests(self.scheduler.call_at)
         self.site = Site(
             self.cache,
             self.reader,
             self.clock,
             site_settings,
             self.prepared,
-            directories=Directories(
-                self.listings if lists else None, self.archives if archives else None
-            ),
+            directories=self.directories,
             negotiator=self.negotiator,
+            digests=self.digests,
         )
 
     def _complain(self, path: bytes, fault: str) -> None:
@@ -122,6 +132,7 @@ class Bench:
 
     def __exit__(self, *ignored: object) -> None:
         self.negotiator.close()
+        self.digests.close()
         self.cache.close()
         self.root.close()
         assert self.cache.budget.used == 0, "somebody still holds preloaded bytes"
@@ -160,7 +171,7 @@ class Bench:
         """Return the answer to the request in *head*."""
         request: Request | None = None
         try:
-            request = parse_head(head)
+            request = parse_head(head, self.fields)
             response = self._respond(request, now)
         except RequestError as error:
             response = self.site.refuse(error, request, now)
@@ -173,6 +184,7 @@ class Bench:
             response = self.site.respond(request, then)
             if isinstance(response, Response):
                 return response
+            response.subscribe(lambda now: None)
         raise AssertionError("the file never comes to hand")
 
 
