@@ -6,7 +6,7 @@ from evloop.http.request import RequestError
 
 MAX_READ_FIELDS = 32
 """Lines of those fields that are read; more are refused with 431. There are thirteen such fields,
-and some more that not every site asks for; a client sends each of them in one line."""
+and two more that some sites ask for; a client sends each of them in one line."""
 
 
 def field_pattern(*more: bytes) -> re.Pattern[bytes]:
@@ -31,10 +31,10 @@ FIELDS = field_pattern()
 
 
 def read_fields(head: bytes, read: re.Pattern[bytes] = FIELDS) -> dict[bytes, bytes]:
-    """Return the fields of *head* that *read* picks, lines of one name joined.
+    """Return the fields of *head* that decide about a response, lines of one name joined.
 
-    *head* has lines as HTTP/1.1 writes them, and their syntax was checked. Raises RequestError 431
-    for more than MAX_READ_FIELDS lines.
+    *head* has lines as HTTP/1.1 writes them, and their syntax was checked; *read* is a
+    field_pattern(). Raises RequestError 431 for more than MAX_READ_FIELDS lines.
     """
     lines = read.findall(head)
     if len(lines) > MAX_READ_FIELDS:

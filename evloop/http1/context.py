@@ -6,9 +6,9 @@ from math import inf
 
 from evloop.http.head_fields import FIELDS
 from evloop.http.limits import Limits, MinRate
+from evloop.http.pace import Pacing
 from evloop.http.responder import Responder
 from evloop.http1.headcache import HeadCache
-from evloop.http1.pace import Pacing
 from evloop.http1.states import State
 from evloop.observe.exchange import Observer
 

@@ -23,13 +23,13 @@ class Planned:
         self.found = found
 
 
-def plan(head: Head, context: Context, now: float, peer: str, *, has_body: bool) -> Planned:
-    """Return what *head*, which *peer* has sent, is answered with."""
+def plan(head: Head, context: Context, peer: str, now: float, *, has_body: bool) -> Planned:
+    """Return what *head*, which came from *peer*, is answered with."""
     try:
-        request = read_request(head, context.read, has_body=has_body)
+        request = read_request(head, context.fields, has_body=has_body)
+        request.peer = peer
     except RequestError as error:
         return Planned(None, refuse(error, None, context, now))
-    request.peer = peer
     return Planned(request, answer_request(request, context, now))
 
 

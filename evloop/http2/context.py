@@ -6,6 +6,7 @@ from typing import Final
 
 from evloop.http.head_fields import FIELDS
 from evloop.http.limits import Limits, MinRate
+from evloop.http.pace import Pacing
 from evloop.http.responder import Responder
 from evloop.http2.frames import MAX_FRAME_SIZE, Setting, settings_frame
 from evloop.http2.memo import Memo
@@ -22,19 +23,20 @@ class Context:
     """Shared by all connections.
 
     `places` are streams that connections may have open beside their first ones, all together: each
-    may hold a descriptor. `header_limit` are the bytes of a header block that is read. `read` picks
-    the fields that the responder reads; `user_of` finds the user in a request head for the log.
+    may hold a descriptor. `header_limit` are the bytes of a header block that is read. `fields`,
+    `pacing` and `user_of` are those of HTTP/1.
     """
 
     __slots__ = (
         "draining",
+        "fields",
         "header_limit",
         "least_timeout",
         "limits",
         "memo",
         "observer",
+        "pacing",
         "places",
-        "read",
         "responder",
         "settings",
         "user_of",
@@ -48,10 +50,12 @@ class Context:
         limits: Limits,
         places: int = MAX_STREAMS,
         *,
-        read: re.Pattern[bytes] = FIELDS,
+        fields: re.Pattern[bytes] = FIELDS,
+        pacing: Pacing | None = None,
         user_of: Callable[[bytes], bytes] | None = None,
     ) -> None:
-        self.read = read
+        self.fields = fields
+        self.pacing = pacing
         self.user_of = user_of
         self.responder = responder
         self.observer = observer

@@ -70,7 +70,7 @@ def read_head(fields: Sequence[Field]) -> Head:
 def read_request(
     head: Head, read: re.Pattern[bytes] = FIELDS, *, has_body: bool = False
 ) -> Request:
-    """Return what *head* asks for, with the fields that *read* picks.
+    """Return what *head* asks for; *read*: the fields that are read, a field_pattern().
 
     Raises RequestError: 400, 431, 501.
     """

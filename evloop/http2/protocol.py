@@ -5,6 +5,7 @@ from math import inf
 from typing import Final
 
 from evloop.http.limits import MinRate
+from evloop.http.pace import PacedBody
 from evloop.http.response import Body, Buffer, Window
 from evloop.http2.context import Context
 from evloop.http2.frames import ErrorCode
@@ -73,7 +74,8 @@ class Http2Protocol:
     def bodies(self) -> list[Body]:
         """The bodies that are being sent, as far as they are kept from one turn to another."""
         streams = list(self._session.streams.values())
-        return [stream.body for stream in streams if stream.body is not None]
+        bodies = [stream.body for stream in streams if stream.body is not None]
+        return [body.source if isinstance(body, PacedBody) else body for body in bodies]
 
     @property
     def streams(self) -> int:

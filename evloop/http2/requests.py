@@ -75,7 +75,7 @@ class Requests:
         """Answer the request on *stream*, or let it wait; return the answer."""
         session = self._session
         has_body = stream.state is StreamState.OPEN
-        planned = plan(head, session.context, now, session.peer, has_body=has_body)
+        planned = plan(head, session.context, session.peer, now, has_body=has_body)
         found = planned.found
         if isinstance(found, Answer):
             session.start(stream, found, head.text, now)

@@ -6,6 +6,7 @@ It knows neither how frames are read (receiving.py) nor how they are sent (sendi
 from math import inf
 from typing import Final
 
+from evloop.http.pace import Pace, PacedBody
 from evloop.http.request import RequestError
 from evloop.http2.answering import refuse
 from evloop.http2.budget import ANSWER_GAIN, RESET_COST, Budget
@@ -49,6 +50,7 @@ class Session:
 
     __slots__ = (
         "_fresh",
+        "_pace",
         "_resets",
         "budget",
         "context",
@@ -82,6 +84,7 @@ class Session:
         self.cut: Cut | None = None
         self.is_cut_resting = False
         self._fresh: list[Stream] = []  # opened since hold_fresh()
+        self._pace: Pace | None = None
         self._resets: list[int] = []
 
     # Streams begin
@@ -103,24 +106,34 @@ class Session:
 
     def start(self, stream: Stream, answer: Answer, head: bytes, now: float) -> None:
         """Begin to send *answer* to the request with *head*, as HTTP/1.1 would write it."""
-        if answer.has_own_body:
-            body = answer.new_body()
-            if body.is_heavy and self._has_many_heavy():
-                body.close()
-                error = RequestError(503, "too many downloads of this kind", (RETRY_AFTER,))
-                answer = refuse(error, None, self.context, now)
-            else:
-                stream.body = body
-        observer = self.context.observer
-        observer.responses += 1
-        if observer.logs:
-            stream.exchange = Exchange(head, answer.status, answer.head_size, now, answer.reason)
-            if self.context.user_of is not None:
-                stream.exchange.user = self.context.user_of(head)
+        answer = self._with_body(stream, answer, now)
+        context = self.context
+        context.observer.responses += 1
+        if context.observer.logs:
+            exchange = Exchange(head, answer.status, answer.head_size, now, answer.reason)
+            if context.user_of is not None:
+                exchange.user = context.user_of(head)
+            stream.exchange = exchange
         stream.answer = answer
         if stream.body is None:
             self._fresh.append(stream)
         self._make_ready(stream)
+
+    def _with_body(self, stream: Stream, answer: Answer, now: float) -> Answer:
+        """Give *stream* the body of *answer*, if it can't be sent at once; return what is sent."""
+        pacing = self.context.pacing
+        if not answer.has_own_body and (pacing is None or not answer.has_payload):
+            return answer
+        body = answer.new_body()
+        if body.is_heavy and self._has_many_heavy():
+            body.close()
+            error = RequestError(503, "too many downloads of this kind", (RETRY_AFTER,))
+            return refuse(error, None, self.context, now)
+        if pacing is not None:
+            self._pace = self._pace or pacing.new_pace()
+            body = PacedBody(body, self._pace)
+        stream.body = body
+        return answer
 
     def _has_many_heavy(self) -> bool:
         bodies = [stream.body for stream in self.streams.values() if stream.body is not None]

@@ -12,9 +12,10 @@ from evloop.net.protocol import Protocol
 
 
 class Http2:
-    """What all HTTP/2 connections of a worker share, as far as they can with HTTP/1.1.
+    """What all HTTP/2 connections of a worker share: what those of HTTP/1 do, but for the wire.
 
-    *streams* may be open beside the first ones of their connections."""
+    *streams* may be open beside the first ones of their connections.
+    """
 
     def __init__(self, http1: Http1Context, streams: int) -> None:
         self.memo = Memo()
@@ -24,7 +25,8 @@ class Http2:
             self.memo,
             http1.limits,
             streams,
-            read=http1.fields,
+            fields=http1.fields,
+            pacing=http1.pacing,
             user_of=http1.user_of,
         )
 

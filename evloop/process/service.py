@@ -19,10 +19,7 @@ from evloop.http.head_fields import field_pattern
 from evloop.http.response import Response
 from evloop.http1.context import Context
 from evloop.http1.headcache import HeadCache
-from evloop.http1.protocol import Http1Protocol
 from evloop.net.inbox import Inbox
-from evloop.net.listener import ProtocolFactory
-from evloop.net.protocol import Protocol
 from evloop.net.reactor import Reactor
 from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
@@ -71,7 +68,7 @@ class Outlook(NamedTuple):
 class Service:
     """The way from a request head to an answer, for a server that listens on *addresses*.
 
-    `factory` makes the protocols of connections; `inbox` is what threads write to, if there are
+    `context` is what connections are made with; `inbox` is what threads write to, if there are
     any; `lists` says whether directories are listed. *files* are the caller's; *outlook* is
     looked at once it serves.
 
@@ -100,51 +97,42 @@ class Service:
             AccessLog(files.sink, config.log_format) if files.sink is not None else None
         )
         self._head_cache = HeadCache()
-        self._http2: Http2 | None = None
+        self.http2: Http2 | None = None
         self._prepared: list[PreparedResponses] = []
         self.lists = self._is_listing(config)
         with ExitStack() as opened:
             self.cache = self._new_cache(config, plan)
             opened.callback(self.cache.close)
             self.context = self._new_context(config, plan, opened)
-            self.factory: ProtocolFactory = self._new_http1
             if plan.streams:
-                self._speak_http2(config, plan.streams)
+                # With its tables, which cost memory.
+                from evloop.process.http2 import Http2 as Spoken
+
+                self.http2 = Spoken(self.context, plan.streams)
             self._opened = opened.pop_all()
 
     def close(self) -> None:
         """Let go of all files, and end what is done in the background. May be called again."""
         self._opened.close()
 
-    def drain(self) -> None:
-        """Let each answer be the last of its connection."""
-        self.context.drain()
-        if self._http2 is not None:
-            self._http2.context.drain()
-
-    def _new_http1(self, peer: str, now: float) -> Protocol:
-        return Http1Protocol(self.context, peer, now)
-
-    def _speak_http2(self, config: Config, streams: int) -> None:
-        # With its tables, which cost memory.
-        from evloop.process.http2 import Http2 as Spoken
-
-        self._http2 = Spoken(self.context, streams)
-        if config.h2c:
-            self.factory = self._http2.with_prior_knowledge(self._new_http1)
-
-    def _forget_written(self, response: Response) -> None:
-        self._head_cache.forget(response)
-        if self._http2 is not None:
-            self._http2.memo.forget(response)
-
     def forget_responses(self) -> None:
         """Release what responses hold: a file they were made of has gone."""
         self._head_cache.clear()
-        if self._http2 is not None:
-            self._http2.memo.clear()
+        if self.http2 is not None:
+            self.http2.memo.clear()
         for prepared in self._prepared:
             prepared.clear()
+
+    def _forget_written(self, response: Response) -> None:
+        self._head_cache.forget(response)
+        if self.http2 is not None:
+            self.http2.memo.forget(response)
+
+    def drain(self) -> None:
+        """Let each answer be the last of its connection."""
+        self.context.drain()
+        if self.http2 is not None:
+            self.http2.context.drain()
 
     @property
     def has_index(self) -> bool:

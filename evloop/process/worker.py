@@ -15,10 +15,11 @@ from socket import SocketType
 
 from evloop.files.bodies import FileBody
 from evloop.http.serving import Serving
+from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
-from evloop.net.listener import Listener
+from evloop.net.listener import Listener, ProtocolFactory
 from evloop.net.pool import ConnectionPool
-from evloop.net.protocol import Closing, Retention
+from evloop.net.protocol import Closing, Protocol, Retention
 from evloop.net.reactor import Reactor, Waker
 from evloop.observe.snapshot import Snapshot
 from evloop.process.assembly import pool_limits
@@ -84,11 +85,22 @@ class Worker:
             self._pool.on_room = self._resume_listeners
             opened.callback(self._abort_connections)
             self._listeners: list[Listener] = []
+            factory = self._factory(config)
             for sock in sockets:
-                listener = Listener(sock, self.service.factory, self._pool, config.send_queue)
+                listener = Listener(sock, factory, self._pool, config.send_queue)
                 opened.callback(listener.close)
                 self._listeners.append(listener)
             self._opened = opened.pop_all()
+
+    def _new_http1(self, peer: str, now: float) -> Protocol:
+        return Http1Protocol(self.service.context, peer, now)
+
+    def _factory(self, config: Config) -> ProtocolFactory:
+        """Return what makes the protocols of plain connections."""
+        http2 = self.service.http2
+        if http2 is None or not config.h2c:
+            return self._new_http1
+        return http2.with_prior_knowledge(self._new_http1)
 
     # The loop
 

@@ -217,8 +217,6 @@ class Config(SiteConfig):
         for name, option in OPTIONS.items():
             value = read_setting(option_name(name), getattr(self, name), option)
             object.__setattr__(self, name, value)  # the way round `frozen` for its own class
-        if self.h2c and self.limit_rate:
-            raise ConfigError("--h2c", "on", "no rate is kept over HTTP/2, so no --limit-rate")
 
     @property
     def strategy(self) -> str:

@@ -6,8 +6,12 @@ import pytest
 from fuzzing.http2_client import request_block
 from fuzzing.http2_walk import Http2Walk, ParallelStage
 from fuzzing.stage import StagedBody, StagedPending, StagedWindow, pattern
+from fuzzing.walk import PEER
 
+from evloop.http.basic import user_in_head
+from evloop.http.head_fields import field_pattern
 from evloop.http.limits import Limits
+from evloop.http.pace import Pacing
 from evloop.http.request import Request
 from evloop.http.response import Response
 from evloop.http2 import frames
@@ -395,6 +399,64 @@ def test_times_are_looked_at_while_the_disk_is_slow() -> None:
     slow = walk.ask("slow", 60_000)
     walk.receive_all()
     assert walk.client.asked[slow].got == 60_000
+    walk.end()
+
+
+def test_streams_share_the_rate_of_their_connection() -> None:
+    walk = Http2Walk()
+    start = walk.now
+    walk.context.pacing = Pacing(10_000, 0, lambda: walk.now)
+    asked = [walk.ask(kind, 20_000) for kind in ("body", "content")]
+    walk.receive()
+    walk.drain()
+    assert all(walk.client.asked[stream_id].got == 20_000 for stream_id in asked)
+    assert 3.5 < walk.now - start < 4.5
+    walk.end()
+
+
+def test_who_looks_on_sees_through_the_rate() -> None:
+    walk = Http2Walk()
+    walk.context.pacing = Pacing(10_000, 0, lambda: walk.now)
+    walk.ask("body", 20_000)
+    walk.ask("nothing", 1)
+    walk.receive()
+    walk.send()
+    assert isinstance(walk.protocol.bodies[0], StagedBody)
+    walk.end()
+
+
+def test_requests_have_their_peer_and_the_log_has_their_user(walk: Http2Walk) -> None:
+    peers: list[str] = []
+
+    class Stage(ParallelStage):
+        def respond(self, request: Request, now: float) -> Response | StagedPending:
+            peers.append(request.peer)
+            return super().respond(request, now)
+
+    walk.context.responder = Stage()
+    walk.context.user_of = user_in_head
+    walk.ask("page", 10, (b"authorization", b"Basic YW5uYTpzZXNhbWU="))
+    walk.receive_all()
+    assert peers == [PEER]
+    assert walk.observer.exchanges[0].user == b"anna"
+    walk.end()
+
+
+def test_more_fields_are_read_where_a_site_asks_for_them(walk: Http2Walk) -> None:
+    seen: list[bytes | None] = []
+
+    class Stage(ParallelStage):
+        def respond(self, request: Request, now: float) -> Response | StagedPending:
+            seen.append(request.fields.get(b"origin"))
+            return super().respond(request, now)
+
+    walk.context.responder = Stage()
+    walk.ask("page", 10, (b"origin", b"https://a.test"))
+    walk.receive_all()
+    walk.context.fields = field_pattern(b"origin")
+    walk.ask("page", 11, (b"origin", b"https://a.test"))
+    walk.receive_all()
+    assert seen == [None, b"https://a.test"]
     walk.end()
 
 

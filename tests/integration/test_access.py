@@ -17,8 +17,8 @@ import pytest
 
 from evloop import ConfigError, Server
 from evloop.cli.browser import open_browser
+from evloop.http.pace import Pacing
 from evloop.http1.context import Context, Limits
-from evloop.http1.pace import Pacing
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.protocol import Protocol
 from evloop.site.fields import private_cache_control

@@ -179,12 +179,6 @@ def test_a_text_that_makes_no_sense_is_refused_by_name(name: str, text: str) -> 
     assert str(refused.value).startswith(f"{variable_name(name)} {shown}: ")
 
 
-def test_no_rate_is_promised_where_none_is_kept() -> None:
-    with pytest.raises(ConfigError, match="--h2c on: no rate is kept over HTTP/2"):
-        Config(h2c=True, limit_rate=1024)
-    assert Config(h2c=True, limit_rate_after=1024).h2c
-
-
 def test_what_is_given_goes_before_the_environment() -> None:
     environment = {"EVLOOP_PORT": "1", "EVLOOP_CHUNK_SIZE": "1K", "PORT": "2", "EVLOOP_X": "3"}
     config = read_config("/srv", {"port": ["7", "8"]}, environment)
