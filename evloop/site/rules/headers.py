@@ -1,0 +1,265 @@
+"""`_headers`: which fields a response gets, or loses, by the path of what is served."""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from evloop.http.response import Field
+from evloop.site.rules.dialect import Dialect
+from evloop.site.rules.index import Match, PathIndex
+from evloop.site.rules.lines import split_host
+from evloop.site.rules.model import (
+    HEADERS_FILE,
+    MAX_RULES,
+    Ignored,
+    RuleError,
+    numbered_lines,
+)
+from evloop.site.rules.pattern import SPLAT, parse_patterns
+from evloop.site.rules.template import Template, TooLongError
+
+# How long a message is and how the connection goes on (RFC 9112, and RFC 9110 section 7.6.1),
+# what the server alone knows, and the validators, which have to be those of the bytes. The
+# list is Netlify's of fields that can't be set, and these.
+PROTECTED = frozenset(
+    b"accept-ranges age allow alt-svc connection content-encoding content-length content-range"
+    b" date etag keep-alive last-modified location proxy-connection server te trailer"
+    b" transfer-encoding upgrade".split()
+)
+_VARY = b"vary"
+_SEVERAL_LINES = b"set-cookie"  # RFC 9110 section 5.3: can't be joined
+# As the server spells what it sends by itself, for those who look for it by name.
+_SPELLING = {
+    name.lower(): name for name in (b"Cache-Control", b"Content-Type", b"X-Content-Type-Options")
+}
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]+")
+_BLOCK_URL = re.compile(r"\S+://")
+_MAX_KEPT = 512  # combinations of blocks whose changes are kept; a site has some ten
+
+
+class Changes:
+    """What is done to the fields of a response."""
+
+    __slots__ = ("_added", "_dropped", "_vary", "sets_cache_control")
+
+    def __init__(self, values: dict[bytes, tuple[bytes, list[bytes]]], dropped: set[bytes]) -> None:
+        """*values*: by name in lower case, the name as it is written and its values."""
+        self._dropped = frozenset((dropped | set(values)) - {_VARY})
+        self._added: list[Field] = []
+        self._vary = b", ".join(values[_VARY][1]) if _VARY in values else b""
+        self.sets_cache_control = b"cache-control" in values
+        for name, (written, each) in values.items():
+            if name == _SEVERAL_LINES:
+                self._added += [(written, value) for value in each]
+            elif name != _VARY:
+                self._added.append((_SPELLING.get(name, written), b", ".join(each)))
+
+    def apply(
+        self, fields: Iterable[Field], *, without: frozenset[bytes] = frozenset()
+    ) -> list[Field]:
+        """Return *fields* as they are to be sent; names in *without* are neither set nor lost."""
+        dropped = self._dropped - without
+        changed = [field for field in fields if field[0].lower() not in dropped]
+        changed += [field for field in self._added if field[0].lower() not in without]
+        return with_vary(changed, self._vary) if self._vary else changed
+
+
+def with_vary(fields: list[Field], names: bytes) -> list[Field]:
+    """Return *fields* with *names* in Vary, beside those that are there."""
+    own = [value for name, value in fields if name == b"Vary"]
+    rest = [field for field in fields if field[0] != b"Vary"]
+    return [*rest, (b"Vary", b", ".join([*own, names]))]
+
+
+class Block(NamedTuple):
+    """A path and what is said about it."""
+
+    line: int
+    path: str
+    host: bytes
+    sets: tuple[tuple[bytes, bytes, Template], ...]
+    """Name in lower case, name as it is written, value."""
+    unsets: frozenset[bytes]
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it says the same for every path."""
+        return all(template.is_constant for _, _, template in self.sets)
+
+
+class HeaderRules:
+    """The compiled blocks of one file."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self.blocks: list[Block] = []
+        self.needs_host = False
+        self.index = PathIndex(
+            slash_optional=dialect.slash_optional, ignore_case=dialect.headers_ignore_case
+        )
+        self._kept: dict[tuple[int, ...], Changes] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.blocks)
+
+    def add(self, block: Block) -> None:
+        """Append *block*. Raises ValueError when its path is no pattern."""
+        ignore_case = self._dialect.headers_ignore_case
+        for pattern in parse_patterns(block.path, self._dialect, ignore_case=ignore_case):
+            self.index.add(pattern, len(self.blocks))
+        self.blocks.append(block)
+        self.needs_host = self.needs_host or bool(block.host)
+
+    def changes(self, paths: Iterable[bytes], host: bytes = b"") -> Changes | None:
+        """Return what is said about any of *paths*, which begin with a slash; None: nothing.
+
+        The same combination of blocks gives the same object, unless values are filled.
+        """
+        found: dict[int, Match] = {}
+        for path in paths:
+            for match in self.index.match(path):
+                block = self.blocks[match.number]
+                if not block.host or block.host == host:
+                    found.setdefault(match.number, match)
+        if not found:
+            return None
+        numbers = tuple(sorted(found))
+        kept = self._kept.get(numbers)
+        if kept is not None:
+            return kept
+        changes = self._combine([found[number] for number in numbers])
+        if all(self.blocks[number].is_constant for number in numbers):
+            if len(self._kept) == _MAX_KEPT:
+                self._kept.clear()
+            self._kept[numbers] = changes
+        return changes
+
+    def _combine(self, matches: list[Match]) -> Changes:
+        """Return what the blocks come to, one after the other.
+
+        Cloudflare joins what several blocks say of a name (attachCustomHeaders in
+        asset-worker/src/utils/headers.ts); for Netlify the last one counts (headersForPath).
+        """
+        values: dict[bytes, tuple[bytes, list[bytes]]] = {}
+        dropped: set[bytes] = set()
+        for match in matches:
+            block = self.blocks[match.number]
+            for name in block.unsets:
+                values.pop(name, None)
+            dropped |= block.unsets
+            own: dict[bytes, tuple[bytes, list[bytes]]] = {}
+            captured = dict(zip(match.names, match.values, strict=True))
+            for name, written, template in block.sets:
+                try:
+                    own.setdefault(name, (written, []))[1].append(template.fill(captured))
+                except TooLongError:
+                    continue  # no client would take such a field
+            for name, (written, filled) in own.items():
+                before = values.get(name) if self._dialect.headers_append else None
+                values[name] = (written, [*(before[1] if before else []), *filled])
+        return Changes({name: each for name, each in values.items() if each[1]}, dropped)
+
+
+def parse_headers(data: bytes, dialect: Dialect) -> tuple[HeaderRules, list[Ignored]]:
+    """Return the blocks in *data*, and the lines that have no effect.
+
+    Raises RuleError for a file that is too large, has too many blocks, is not UTF-8, or asks
+    for passwords, without which its files would be open to all.
+    """
+    rules, ignored = HeaderRules(dialect), []
+    line, path, host = 0, "", ""
+    sets: list[tuple[bytes, bytes, Template]] = []
+    unsets: set[bytes] = set()
+
+    def finish() -> None:
+        if not line:
+            return
+        if not sets and not unsets:
+            ignored.append(Ignored(HEADERS_FILE, line, f"nothing is said about {path}"))
+        elif len(rules.blocks) == MAX_RULES:
+            raise RuleError(HEADERS_FILE, line, f"more than {MAX_RULES:,} rules")
+        else:
+            block = Block(line, path, host.encode(), tuple(sets), frozenset(unsets))
+            rules.add(block)
+        sets.clear()
+        unsets.clear()
+
+    for number, text in numbered_lines(HEADERS_FILE, data):
+        try:
+            if dialect.max_line and len(text) > dialect.max_line:
+                raise ValueError(f"longer than {dialect.max_line} characters")  # noqa: TRY301
+            if _is_path(text, dialect):
+                finish()
+                line = 0
+                host, path = _read_path(text, dialect)
+                names = _names(path, dialect)
+                line = number
+            elif dialect.headers_have_hosts and ":" not in text and text.startswith("!"):
+                unsets.add(_read_detached(text, is_in_block=bool(line)))
+            else:
+                sets.append(_read_field(text, number, names if line else None))
+        except RuleError:
+            raise
+        except ValueError as error:
+            ignored.append(Ignored(HEADERS_FILE, number, str(error)))
+    finish()
+    return rules, ignored
+
+
+def _is_path(text: str, dialect: Dialect) -> bool:
+    return text.startswith("/") or (
+        dialect.headers_have_hosts and _BLOCK_URL.match(text) is not None
+    )
+
+
+def _read_path(text: str, dialect: Dialect) -> tuple[str, str]:
+    """Return host and path of the line that begins a block."""
+    _, host, path = split_host(text)
+    if host and (":" in host or not text.startswith("https://")):
+        raise ValueError("a host must be https:// and without a port")
+    if dialect.headers_have_hosts and path.count("*") + (":splat" in path) > 1:
+        raise ValueError("more than one * or :splat")
+    parse_patterns(path, dialect)
+    return host, path
+
+
+def _names(path: str, dialect: Dialect) -> set[str]:
+    if not dialect.headers_have_hosts:
+        return set()  # values are not filled
+    names = {name for pattern in parse_patterns(path, dialect) for name in pattern.names}
+    return names | ({SPLAT} if "*" in path else set())
+
+
+def _read_detached(text: str, *, is_in_block: bool) -> bytes:
+    name = text.removeprefix("!").strip().lower()
+    if not is_in_block:
+        raise ValueError("no path before it")
+    if not _NAME.fullmatch(name):
+        raise ValueError("no name of a field")
+    if name.encode() in PROTECTED or name.encode() == _VARY:
+        raise ValueError(f"{name} can't be taken away")
+    return name.encode()
+
+
+def _read_field(text: str, number: int, names: set[str] | None) -> tuple[bytes, bytes, Template]:
+    """Return a field; *names* may be filled in its value. None: there is no path before it."""
+    name, colon, value = text.partition(":")
+    name, value = name.strip(), value.strip()
+    if not colon:
+        raise ValueError("a field without a colon")
+    if not name or not value:
+        raise ValueError("a field without a " + ("value" if name else "name"))
+    if names is None:
+        raise ValueError("no path before it")
+    if not _NAME.fullmatch(name):
+        raise ValueError("no name of a field")
+    if not _VALUE.fullmatch(value):
+        raise ValueError("a control character in the value")
+    lower = name.lower().encode()
+    if lower == b"basic-auth":
+        reason = "Basic-Auth is not understood here, so these files would be open to all"
+        raise RuleError(HEADERS_FILE, number, reason)
+    if lower in PROTECTED:
+        raise ValueError(f"{name} is the server's own")
+    return lower, name.encode(), Template(value, names)

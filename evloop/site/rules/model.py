@@ -1,0 +1,49 @@
+"""What the parsers of rule files share: their limits, and how they tell what is wrong."""
+
+from typing import NamedTuple
+
+HEADERS_FILE = "_headers"
+REDIRECTS_FILE = "_redirects"
+
+MAX_FILE_SIZE = 64 * 1024
+"""Bytes of one rule file: the limit in the IPFS specification of `_redirects`."""
+MAX_RULES = 2000
+"""Rules of one file: Cloudflare Pages takes as many static redirects."""
+MAX_SCANS = 100
+"""Patterns of one file that are searched for a text between two `*`. An index can't tell which
+of them a path may match, so each is tried. Cloudflare's limit on dynamic redirects is 100, too."""
+
+
+class RuleError(ValueError):
+    """A rule file that can't be used at all. The text is `file:line: reason`."""
+
+    def __init__(self, file: str, line: int, reason: str) -> None:
+        super().__init__(f"{file}:{line}: {reason}")
+
+
+class Ignored(NamedTuple):
+    """A line of a rule file, counted from 1, that has no effect."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.reason}"
+
+
+def numbered_lines(file: str, data: bytes) -> list[tuple[int, str]]:
+    """Return the lines of a rule file that say something, trimmed, with their numbers.
+
+    Raises RuleError when it is too large or not UTF-8.
+    """
+    if len(data) > MAX_FILE_SIZE:
+        line = data.count(b"\n", 0, MAX_FILE_SIZE) + 1
+        raise RuleError(file, line, f"the file is larger than {MAX_FILE_SIZE // 1024} KiB")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RuleError(file, line, "the file is not UTF-8") from error
+    lines = ((number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
+    return [(number, line) for number, line in lines if line and not line.startswith("#")]
