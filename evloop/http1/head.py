@@ -11,7 +11,7 @@ from evloop.http.target import decode_escapes
 MAX_FIELDS = 100
 """Field lines of a head; more are refused with 431. Apache's LimitRequestFields is 100, too."""
 MAX_READ_FIELDS = 32
-"""Lines of those fields that are read; more are refused with 431. There are eleven such fields,
+"""Lines of those fields that are read; more are refused with 431. There are twelve such fields,
 and a client sends each of them in one line."""
 MAX_CONNECTION_SIZE = 128
 """Bytes of a Connection field that is read. It holds a few options and names of fields."""
@@ -31,8 +31,8 @@ _HOST = re.compile(
 # The fields that decide about a response, in a head whose syntax was checked. The class in
 # front keeps the search from trying each name at each line.
 _FIELD = re.compile(
-    rb"\n(?=[ACHIRT])"
-    rb"(accept|connection|content-length|host|range|transfer-encoding"
+    rb"\n(?=[ACHIRST])"
+    rb"(accept|connection|content-length|host|range|sec-fetch-mode|transfer-encoding"
     rb"|if-(?:match|modified-since|none-match|range|unmodified-since)):[ \t]*+([^\r]*+)",
     re.IGNORECASE,
 )

@@ -6,13 +6,18 @@ import os
 import resource
 import socket
 
+from evloop.files.cache import Cache
 from evloop.files.root import Root
 from evloop.net.listener import BACKLOG
 from evloop.net.transport import listening_socket
 from evloop.observe.logwriter import LogWriter
 from evloop.process.privileges import Identity
-from evloop.settings.config import Config
+from evloop.settings.choices import RulesDialect
+from evloop.settings.config import Config, ConfigError
 from evloop.settings.printable import printable
+from evloop.site.rules.dialect import DIALECTS
+from evloop.site.rules.model import RuleError
+from evloop.site.siterules import SiteRules
 
 # Descriptors that are neither connections nor their files: the standard streams, the log,
 # the poller, the listeners, a look-up under way.
@@ -46,6 +51,21 @@ def open_root(config: Config) -> Root:
         return Root(path, config.symlinks)
     except OSError as error:
         raise ServerError(f"ROOT {printable(path)}: {error.strerror}") from error
+
+
+def load_rules(config: Config, cache: Cache, now: float) -> SiteRules | None:
+    """Return the site's rules, None if there are to be none. Raises ConfigError, ServerError."""
+    dialect = config.rules
+    if dialect is RulesDialect.OFF:
+        return None
+    rules = SiteRules(cache, DIALECTS[dialect.value], clean_urls=config.clean_urls)
+    try:
+        rules.load(now)
+    except RuleError as error:
+        raise ConfigError("--rules", dialect.value, str(error)) from error
+    except OSError as error:
+        raise ServerError(f"the rules of the site can't be read: {error.strerror}") from error
+    return rules
 
 
 def log_path(config: Config) -> str | None:

@@ -28,7 +28,7 @@ from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
 from evloop.observe.metrics import Metrics
 from evloop.observe.snapshot import Snapshot
-from evloop.process.environment import hand_over_log, open_log, open_root, shown_address
+from evloop.process.environment import hand_over_log, load_rules, open_log, open_root, shown_address
 from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
 from evloop.settings.choices import Transfer
@@ -107,8 +107,12 @@ class Worker:
             config.cache_control.encode(),
             config.hidden,
             config.transfer is Transfer.SENDFILE,
+            fallback=os.fsencode(config.fallback),
+            clean_urls=config.clean_urls,
+            error_pages=config.error_pages,
         )
-        self._site = Site(self._cache, self._reader, Clock(), site_settings, self._prepared)
+        rules = load_rules(config, self._cache, self.reactor.now)
+        self._site = Site(self._cache, self._reader, Clock(), site_settings, self._prepared, rules)
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
         self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))

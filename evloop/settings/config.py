@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from evloop.settings.choices import LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.choices import LogFormat, PreloadMode, RulesDialect, Symlinks, Transfer
 from evloop.settings.options import (
     Option,
     check_field_value,
     check_file_name,
     check_host,
     check_name,
+    check_page,
     check_path,
     choice_option,
     duration_option,
@@ -114,6 +115,29 @@ class Config:
         default=False,
         metadata=switch_option(
             "whether names with a leading dot are served; /.well-known/ always is"
+        ),
+    )
+    fallback: str = field(
+        default="",
+        metadata=text_option(
+            "FILE", "page of ROOT for navigations to what does not exist (200)", check_page
+        ),
+    )
+    clean_urls: bool = field(
+        default=False,
+        metadata=switch_option("whether /about is about.html, and the other spellings lead there"),
+    )
+    error_pages: bool = field(
+        default=True,
+        metadata=switch_option(
+            "whether 404.html (the nearest one), 403.html, 410.html, 500.html and 503.html"
+            " are the pages of these errors"
+        ),
+    )
+    rules: RulesDialect = field(
+        default=RulesDialect.NETLIFY,
+        metadata=choice_option(
+            RulesDialect, "whose reading of _headers and _redirects at the top of ROOT holds"
         ),
     )
     idle_timeout: float = field(

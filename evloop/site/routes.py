@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from evloop.http.request import RequestError
 from evloop.http.target import Target, parse_target
+from evloop.site.cleanurls import with_extension
 
 _WELL_KNOWN = b".well-known"  # RFC 8615
 # Routes of longer targets are worked out each time, so that the memo of them stays small.
@@ -22,26 +23,40 @@ class Route(NamedTuple):
     """Where the file may be, relative to the root; the first that exists is the one."""
     target: Target
 
+    @property
+    def address(self) -> bytes:
+        """The decoded path, with its leading slash and that of a directory."""
+        path, is_directory, _ = self.target
+        return b"/%b/" % path if is_directory and path else b"/" + path
 
-def router(index_names: tuple[bytes, ...], *, hidden: bool) -> Callable[[bytes], Route]:
+
+def router(
+    index_names: tuple[bytes, ...],
+    *,
+    hidden: bool,
+    clean_urls: bool = False,
+    unserved: frozenset[bytes] = frozenset(),
+) -> Callable[[bytes], Route]:
     """Return the function from a request target to its route.
 
     A directory's file is one of *index_names*. Names that begin with a dot are no names
-    unless *hidden*. The function raises RequestError as parse_target() does, and 404 for
-    hidden names.
+    unless *hidden*, and the paths in *unserved* never are. With *clean_urls* `a` is `a.html` as
+    well. The function raises RequestError as parse_target() does, and 404 for hidden names.
     """
 
     def route(target_bytes: bytes) -> Route:
         target = parse_target(target_bytes)
         paths = index_paths(target.path, index_names) if target.is_directory else (target.path,)
+        if clean_urls:
+            paths += with_extension(target.path)
         if not hidden:
             paths = tuple(path for path in paths if not is_hidden(path))
-        if not paths:
+        if not paths or target.path in unserved:
             raise RequestError(404, "a hidden name")
         return Route(paths, target)
 
-    # A route has at most as many paths as there are names.
-    remembered = lru_cache(_MAX_PATHS // max(1, len(index_names)))(route)
+    # A route has at most as many paths as there are names, and one more.
+    remembered = lru_cache(_MAX_PATHS // max(1, len(index_names) + clean_urls))(route)
     return lambda target: (remembered if len(target) <= _MAX_TARGET_SIZE else route)(target)
 
 

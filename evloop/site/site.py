@@ -3,13 +3,15 @@
 A request goes through the stages in the order in which they may fail (RFC 9110 section 13.2.1):
 
     locate      which file the target may mean            405, 400, 404
-    find        that file                                 404, 403, 308, 500, 503
+    detour      a rule that goes before files             30x, 200
+    find        that file, or what stands in for it       404, 403, 30x, 500, 503
     judge       preconditions, then the range             304, 412, 416
     render      the fields and the body                   200, 206
+    refuse      the site's page for an error, or ours
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from math import inf
 
 from evloop.files.bodies import FileBody, SendfileBody
 from evloop.files.cache import Cache, Found
@@ -17,32 +19,28 @@ from evloop.files.content import BytesBody
 from evloop.files.entry import Entry
 from evloop.files.reader import Reader
 from evloop.http.conditional import CONDITIONAL_FIELDS, Validators, Verdict, evaluate, range_applies
-from evloop.http.error_page import error_page
 from evloop.http.fields import accepts_html
 from evloop.http.ranges import UnsatisfiableRangeError, parse_ranges, unsatisfied_range
 from evloop.http.request import Request, RequestError
 from evloop.http.responder import Pending
-from evloop.http.response import Response
-from evloop.http.target import Target, directory_location, parse_target
+from evloop.http.response import Field, Response
+from evloop.http.target import directory_location, parse_target
 from evloop.site.clock import Clock
+from evloop.site.detours import Detours
+from evloop.site.errorpages import ErrorPages, PageError
 from evloop.site.fields import ALLOW, ResponseFields
+from evloop.site.manner import PLAIN, Manner
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
+from evloop.site.redirection import redirection
 from evloop.site.refusals import Refusals, refusal
-from evloop.site.routes import index_paths, is_hidden, router
+from evloop.site.routes import Route, router
+from evloop.site.settings import SiteSettings
+from evloop.site.siterules import RULE_FILES, SiteRules
+
+__all__ = ["Site", "SiteSettings"]
 
 _SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
-
-
-class SiteSettings(NamedTuple):
-    """What of a site is a matter of taste."""
-
-    index_names: tuple[bytes, ...] = (b"index.html",)
-    cache_control: bytes = b"public, max-age=3600"
-    hidden: bool = False
-    """Whether names that begin with a dot are served."""
-    sendfile: bool = False
-    """Whether the kernel moves the bytes of streamed files."""
 
 
 class Site:
@@ -55,6 +53,7 @@ class Site:
         clock: Clock,
         settings: SiteSettings,
         prepared: PreparedResponses,
+        rules: SiteRules | None = None,
     ) -> None:
         self._cache = cache
         self._reader = reader
@@ -62,9 +61,18 @@ class Site:
         self._settings = settings
         self._prepared = prepared
         self._file_body = SendfileBody if settings.sendfile else FileBody
-        self._route = router(settings.index_names, hidden=settings.hidden)
+        self._rules = rules
+        self.route = router(
+            settings.index_names,
+            hidden=settings.hidden,
+            clean_urls=settings.clean_urls,
+            unserved=RULE_FILES if rules is not None else frozenset(),
+        )
         self._fields = ResponseFields(clock, settings.cache_control)
         self._refusals = Refusals(clock, self._fields)
+        self._detours = Detours(self, settings, rules)
+        self._error_pages = ErrorPages(cache, hidden=settings.hidden)
+        self.is_file = cache.is_file
 
     def respond(self, request: Request, now: float) -> Response | Pending:
         """Return the response to *request*, or what has to come first.
@@ -74,54 +82,88 @@ class Site:
         self._clock.refresh(now)
         if request.method not in {b"GET", b"HEAD"}:
             return self._respond_without_file(request)
-        route = self._route(request.target)
+        if self._rules is not None and now >= self._rules.check_at:
+            self._rules.refresh(now)
+        path = b""  # of an error, as far as it is known
         try:
-            found = self._find(route.paths, now)
-            if not isinstance(found, Found):
-                return found
-            return self._respond_with(found, request, now)
-        except IsADirectoryError:
-            return self._redirect(request, route.target)
+            route = self.route(request.target)
+            path = route.address[1:]
+            return self._respond_at(route, request, now)
         except OSError as error:
-            raise refusal(error) from error
+            return self._refuse(refusal(error), path, request, now)
+        except RequestError as error:
+            return self._refuse(error, path, request, now)
 
     def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
         """Return the error page for *error*; *request* is None when it was not understood."""
         self._clock.refresh(now)
+        if isinstance(error, PageError):
+            return error.response
         return self._refusals.response(error, request)
+
+    def _refuse(
+        self, error: RequestError, path: bytes, request: Request, now: float
+    ) -> Response | Pending:
+        """Raise *error*, with the site's page for it if there is one; return what comes first."""
+        if not self._settings.error_pages or not accepts_html(request.fields.get(b"accept")):
+            raise error
+        page = self._error_pages.find(error.status, path, now)
+        if page is None:
+            raise error
+        if not isinstance(page, tuple):
+            return page
+        changes = self._detours.changes((b"/" + page[0],), request)
+        manner = Manner(changes, status=error.status)
+        raise PageError(error, self.send(*page, request, now, manner, error.fields)) from error
 
     # Find
 
-    def _find(self, paths: tuple[bytes, ...], now: float) -> Found | Pending:
-        for path in paths[:-1]:
+    def _respond_at(self, route: Route, request: Request, now: float) -> Response | Pending:
+        """Return the response of what is at *route*, or of what goes before or stands in for it."""
+        followed = self._detours.rule(route, request)
+        if followed is not None and followed.rule.goes_first:
+            return self._detours.follow(followed, route, request, now)
+        try:
+            found = self.find(route.paths, now)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            if isinstance(error, IsADirectoryError) and self._detours.has_index(route.target):
+                return self.redirect(308, directory_location(route.target), request)
+            if followed is not None:
+                return self._detours.follow(followed, route, request, now)
+            page = self._detours.fallback(route, request, now)
+            if page is None:
+                raise RequestError(404, str(error)) from error
+            return page
+        if not isinstance(found, tuple):
+            return found
+        path, file = found
+        moved = self._detours.clean(path, route, request)
+        if moved is not None:
+            self._source(file).close()
+            return moved
+        changes = self._detours.changes((route.address, b"/" + path), request)
+        manner = PLAIN if changes is None else Manner(changes)
+        return self.send(path, file, request, now, manner)
+
+    def find(self, paths: tuple[bytes, ...], now: float) -> tuple[bytes, Found] | Pending:
+        """Return the first of *paths* that is a file, or what has to come first.
+
+        Raises OSError: IsADirectoryError where one is a directory and none a file.
+        """
+        missing: OSError = FileNotFoundError()
+        for path in paths:
             try:
-                return self._cache.find(path, now)
-            except (FileNotFoundError, IsADirectoryError):
+                found = self._cache.find(path, now)
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+                if not isinstance(missing, IsADirectoryError):
+                    missing = error
                 continue
-        return self._cache.find(paths[-1], now)
+            return (path, found) if isinstance(found, Found) else found
+        raise missing
 
-    def _redirect(self, request: Request, target: Target) -> Response:
-        """Send the client of a directory to the address with the slash, if that has a page."""
-        if target.is_directory or not self._has_index(target.path):
-            raise RequestError(404, "a directory without an index")
-        media_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
-        fields = [
-            *self._fields.general(),
-            (b"Location", directory_location(target)),
-            (b"Content-Type", media_type),
-            (b"Cache-Control", self._settings.cache_control),
-            (b"Vary", b"Accept"),
-        ]
-        return Response(
-            308, fields, length=len(page), page=b"" if request.method == b"HEAD" else page
-        )
-
-    def _has_index(self, path: bytes) -> bool:
-        settings = self._settings
-        paths = index_paths(path, settings.index_names)
-        return any(
-            self._cache.is_file(path) for path in paths if settings.hidden or not is_hidden(path)
-        )
+    def redirect(self, status: int, location: bytes, request: Request) -> Response:
+        """Return the response that leads to *location*."""
+        return redirection(status, location, request, self._fields, self._settings.cache_control)
 
     # Judge
 
@@ -150,47 +192,66 @@ class Site:
 
     # Render
 
-    def _respond_with(self, found: Found, request: Request, now: float) -> Response:
-        """Return the response of what was found, which is released unless it is sent."""
+    def send(
+        self,
+        path: bytes,
+        found: Found,
+        request: Request,
+        now: float,
+        manner: Manner = PLAIN,
+        more: Sequence[Field] = (),
+    ) -> Response:
+        """Return the response of what was found, which is released unless it is sent.
+
+        *more*: the fields of an error.
+        """
         entry = found.entry
         if (
             entry.content is not None
             and request.method == b"GET"
             and _SPECIAL_FIELDS.isdisjoint(request.fields)
+            and _is_shared(manner)
         ):
-            return self._prepared_response(entry, now)
+            return self._prepared_response(entry, now, manner)
         source = self._source(found)
         is_used = False
         try:
-            response = self._render(request, entry, source)
+            response = self._render(request, entry, source, manner)
+            response.fields = (*response.fields, *more)
             is_used = response.body is not None
             return response
         finally:
             if not is_used:
                 source.close()
 
-    def _prepared_response(self, entry: Entry, now: float) -> Response:
+    def _prepared_response(self, entry: Entry, now: float, manner: Manner) -> Response:
         """Return the response to every plain request for *entry*."""
-        response = self._prepared.get(entry, now)
+        response = self._prepared.get(entry, now, manner.changes)
         if response is None:
             response = Response(
                 200,
-                self._fields.representation(entry),
+                self._fields.representation(entry, manner),
                 length=entry.size,
                 content=entry.content if entry.size else None,
                 fresh_until=self._fresh_until(entry),
                 is_shared=True,
             )
-            self._prepared.keep(entry, response)
+            self._prepared.keep(entry, response, manner.changes)
         return response
 
-    def _render(self, request: Request, entry: Entry, source: FileBody | BytesBody) -> Response:
+    def _render(
+        self, request: Request, entry: Entry, source: FileBody | BytesBody, manner: Manner
+    ) -> Response:
         """Return the response of *entry*; *source* is its whole body, to be used or not."""
+        if manner.status != 200:
+            fields = self._fields.error(entry, manner)
+            body = source if entry.size and request.method != b"HEAD" else None
+            return Response(manner.status, fields, length=entry.size, body=body)
         verdict, ranges = self._judge(request, entry)
         fresh_until = self._fresh_until(entry)
         if verdict is Verdict.NOT_MODIFIED:
-            return Response(304, self._fields.caching(entry), fresh_until=fresh_until)
-        fields = self._fields.representation(entry)
+            return Response(304, self._fields.caching(entry, manner), fresh_until=fresh_until)
+        fields = self._fields.representation(entry, manner)
         if ranges is not None:
             return partial_response(entry, source, ranges, fields)
         size = entry.size
@@ -222,4 +283,12 @@ class Site:
         return Response(204, [*self._fields.general(), ALLOW])
 
     def _fresh_until(self, entry: Entry) -> float:
-        return min(self._clock.until, self._cache.fresh_until(entry))
+        rules_until = inf if self._rules is None else self._rules.check_at
+        return min(self._clock.until, self._cache.fresh_until(entry), rules_until)
+
+
+def _is_shared(manner: Manner) -> bool:
+    """Whether *manner* is the same for all plain requests for a file."""
+    return manner is PLAIN or (
+        manner.changes is not None and manner.changes.is_shared and manner[1:] == PLAIN[1:]
+    )

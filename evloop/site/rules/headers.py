@@ -35,25 +35,37 @@ _SPELLING = {
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]+")
 _BLOCK_URL = re.compile(r"\S+://")
+# Fields of a response that is kept beside the others of its file. What they take is part of what
+# the cache reckons for a file.
+_MAX_SHARED = 32
 _MAX_KEPT = 512  # combinations of blocks whose changes are kept; a site has some ten
 
 
 class Changes:
-    """What is done to the fields of a response."""
+    """What is done to the fields of a response.
 
-    __slots__ = ("_added", "_dropped", "_vary", "sets_cache_control")
+    `is_shared`: the same object stands for the same changes, and they are few, so that a
+    response with them can be kept.
+    """
+
+    __slots__ = ("_added", "_dropped", "_vary", "is_shared")
 
     def __init__(self, values: dict[bytes, tuple[bytes, list[bytes]]], dropped: set[bytes]) -> None:
         """*values*: by name in lower case, the name as it is written and its values."""
         self._dropped = frozenset((dropped | set(values)) - {_VARY})
         self._added: list[Field] = []
         self._vary = b", ".join(values[_VARY][1]) if _VARY in values else b""
-        self.sets_cache_control = b"cache-control" in values
+        self.is_shared = False
         for name, (written, each) in values.items():
             if name == _SEVERAL_LINES:
                 self._added += [(written, value) for value in each]
             elif name != _VARY:
                 self._added.append((_SPELLING.get(name, written), b", ".join(each)))
+
+    @property
+    def count(self) -> int:
+        """How many fields are added."""
+        return len(self._added)
 
     def apply(
         self, fields: Iterable[Field], *, without: frozenset[bytes] = frozenset()
@@ -133,6 +145,7 @@ class HeaderRules:
             if len(self._kept) == _MAX_KEPT:
                 self._kept.clear()
             self._kept[numbers] = changes
+            changes.is_shared = changes.count <= _MAX_SHARED
         return changes
 
     def _combine(self, matches: list[Match]) -> Changes:
@@ -167,7 +180,9 @@ def parse_headers(data: bytes, dialect: Dialect) -> tuple[HeaderRules, list[Igno
     Raises RuleError for a file that is too large, has too many blocks, is not UTF-8, or asks
     for passwords, without which its files would be open to all.
     """
-    rules, ignored = HeaderRules(dialect), []
+    rules = HeaderRules(dialect)
+    ignored: list[Ignored] = []
+    names: set[str] = set()
     line, path, host = 0, "", ""
     sets: list[tuple[bytes, bytes, Template]] = []
     unsets: set[bytes] = set()
@@ -181,7 +196,10 @@ def parse_headers(data: bytes, dialect: Dialect) -> tuple[HeaderRules, list[Igno
             raise RuleError(HEADERS_FILE, line, f"more than {MAX_RULES:,} rules")
         else:
             block = Block(line, path, host.encode(), tuple(sets), frozenset(unsets))
-            rules.add(block)
+            try:
+                rules.add(block)
+            except ValueError as error:
+                ignored.append(Ignored(HEADERS_FILE, line, str(error)))
         sets.clear()
         unsets.clear()
 

@@ -49,7 +49,8 @@ def split_host(path: str) -> tuple[str, str, str]:
         raise ValueError("the path must begin with /, http:// or https://")
     if not _HOST.fullmatch(found[2]):
         raise ValueError("no host that could be meant")
-    return found[1].lower(), found[2].lower(), found[3] or "/"
+    host = found[2].lower()
+    return found[1].lower(), host, found[3] or "/"
 
 
 def _read_netlify(tokens: list[str], dialect: Dialect) -> Line:

@@ -149,12 +149,12 @@ def _compile(line: Line, number: int, dialect: Dialect, *, clean_urls: bool) -> 
         line.status,
         dialect.rules_first or line.is_forced,
         to,
-        host.encode(),
+        host.partition(":")[0].encode(),  # the server may be asked by another port
         tuple(_query_field(name, value) for name, value in line.query),
     )
     if to.is_external and not rule.is_redirect:
         raise ValueError("proxying: a file server asks no other host")
-    if to.is_external and scheme and to.host.partition(b"://")[2].lower() == rule.host:
+    if to.is_external and scheme and to.host.partition(b"://")[2].lower() == host.encode():
         raise ValueError("only the scheme differs, which a server behind a proxy can't see")
     if _is_circle(rule, dialect, clean_urls=clean_urls):
         raise ValueError("it leads to itself")

@@ -1,0 +1,108 @@
+"""The rule files of a site: read at the start, and again when they have changed."""
+
+import logging
+from collections.abc import Callable
+from math import inf
+
+from evloop.files.cache import Cache
+from evloop.http.request import Request
+from evloop.site.rules.dialect import Dialect
+from evloop.site.rules.headers import Changes, HeaderRules, parse_headers
+from evloop.site.rules.model import (
+    HEADERS_FILE,
+    MAX_FILE_SIZE,
+    REDIRECTS_FILE,
+    Ignored,
+    RuleError,
+)
+from evloop.site.rules.redirects import Followed, RedirectRules, parse_redirects
+
+RULE_FILES = frozenset({HEADERS_FILE.encode(), REDIRECTS_FILE.encode()})
+"""Names at the root of the site that are never served themselves."""
+
+# Of one file: more are counted, and `evloop check-site` has them all.
+_MAX_REPORTED = 20
+
+_log = logging.getLogger("evloop")
+
+
+class SiteRules:
+    """What the rule files in *cache*'s root say. `check_at`: when they are looked at again.
+
+    A file that can't be used, or read, after the start leaves its last good rules in force.
+    """
+
+    def __init__(self, cache: Cache, dialect: Dialect, *, clean_urls: bool = False) -> None:
+        self._cache = cache
+        self._dialect = dialect
+        self._clean_urls = clean_urls
+        self._headers_file = cache.watch(HEADERS_FILE.encode(), MAX_FILE_SIZE)
+        self._redirects_file = cache.watch(REDIRECTS_FILE.encode(), MAX_FILE_SIZE)
+        self._complaints: dict[str, str] = {}
+        self.headers = HeaderRules(dialect)
+        self.redirects = RedirectRules(dialect)
+        self.check_at = -inf
+
+    def load(self, now: float) -> None:
+        """Read the files for the first time. Raises RuleError or OSError."""
+        self.check_at = self._cache.look(now)
+        self._read_headers()
+        self._read_redirects()
+
+    def refresh(self, now: float) -> None:
+        """Look at the files again."""
+        self.check_at = self._cache.look(now)
+        self._try(HEADERS_FILE, self._read_headers)
+        self._try(REDIRECTS_FILE, self._read_redirects)
+
+    def match(self, path: bytes, query: bytes, request: Request) -> Followed | None:
+        """Return the redirect, rewrite or error for a path, decoded and with its slash."""
+        if not self.redirects:
+            return None
+        return self.redirects.match(path, query, host_of(request))
+
+    def changes(self, paths: tuple[bytes, ...], request: Request) -> Changes | None:
+        """Return what is done to the fields of a response that is at *paths*."""
+        if not self.headers:
+            return None
+        return self.headers.changes(paths, host_of(request) if self.headers.needs_host else b"")
+
+    def _try(self, file: str, read: Callable[[], None]) -> None:
+        try:
+            read()
+        except (RuleError, OSError) as error:
+            reason = str(error) if isinstance(error, RuleError) else f"{file}: {error.strerror}"
+            if self._complaints.get(file) != reason:
+                self._complaints[file] = reason
+                _log.error("%s; its last good rules stay in force", reason)
+        else:
+            self._complaints.pop(file, None)
+
+    def _read_headers(self) -> None:
+        data = self._headers_file.read()
+        if data is not None:
+            self.headers, ignored = parse_headers(data, self._dialect)
+            _report(ignored)
+
+    def _read_redirects(self) -> None:
+        data = self._redirects_file.read()
+        if data is not None:
+            self.redirects, ignored = parse_redirects(
+                data, self._dialect, clean_urls=self._clean_urls
+            )
+            _report(ignored)
+
+
+def host_of(request: Request) -> bytes:
+    """Return the host that *request* is for, in lower case and without its port."""
+    host = request.fields.get(b"host", b"").lower()
+    name, colon, port = host.rpartition(b":")
+    return name if colon and port.isdigit() else host
+
+
+def _report(ignored: list[Ignored]) -> None:
+    for each in ignored[:_MAX_REPORTED]:
+        _log.warning("%s; the line is ignored", each)
+    if len(ignored) > _MAX_REPORTED:
+        more = len(ignored) - _MAX_REPORTED
+        _log.warning("%s: %d more lines are ignored", ignored[0].file, more)
