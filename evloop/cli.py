@@ -34,6 +34,11 @@ _log = logging.getLogger("evloop")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["check-site"]:  # imported only for this: nothing that serves needs it
+        from evloop.checksite.command import main as check_site
+
+        return check_site(words[1:])
     parser = _parser()
     given = parser.parse_args(arguments)
     messages.install()
@@ -72,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"evloop {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands.add_parser("check-site", help="say what is wrong with a site's rules and files")
     serve = commands.add_parser(
         "serve",
         allow_abbrev=False,

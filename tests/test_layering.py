@@ -27,6 +27,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "evloop.net": ("evloop.net", "evloop.observe.ratelimit"),
     "evloop.observe": ("evloop.observe", "evloop.net.lag", "evloop.settings.choices"),
     "evloop.site": ("evloop.site", "evloop.http", "evloop.files", "evloop"),
+    # Pure functions of text: they open nothing.
+    "evloop.site.rules": ("evloop.site.rules", "evloop.http.response"),
+    "evloop.checksite": (
+        "evloop.checksite",
+        "evloop.site",
+        "evloop.http",
+        "evloop.settings.printable",
+    ),
 }
 
 # Who may not touch what outside of the package.
@@ -38,7 +46,7 @@ MAY_NOT_IMPORT: dict[str, frozenset[str]] = {
 }
 
 # Modules that cost megabytes or milliseconds, and that serving files does not need.
-TOO_HEAVY = ("psutil", "rich", "asyncio", "ssl", "email", "logging.handlers")
+TOO_HEAVY = ("psutil", "rich", "asyncio", "ssl", "email", "logging.handlers", "html.parser")
 
 
 def module_name(path: Path, package: Path) -> str:
@@ -173,4 +181,5 @@ def test_serving_needs_no_heavy_module() -> None:
     )
     loaded = done.stdout.split()
     assert "evloop.net.reactor" in loaded
+    assert not [name for name in loaded if is_in(name, "evloop.checksite")]
     assert not [name for name in loaded if any(is_in(name, heavy) for heavy in TOO_HEAVY)]

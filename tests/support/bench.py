@@ -18,7 +18,9 @@ from evloop.http1.writer import write as write_response
 from evloop.settings.choices import Symlinks
 from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
+from evloop.site.rules.dialect import Dialect
 from evloop.site.site import Site, SiteSettings
+from evloop.site.siterules import SiteRules
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request as request_head
 from tests.support.scheduler import Scheduler
@@ -66,6 +68,7 @@ class Bench:
         *,
         symlinks: Symlinks = Symlinks.INSIDE,
         openat2: bool = True,
+        dialect: Dialect | None = None,
     ) -> None:
         self.root = Root(str(path), symlinks, openat2=openat2)
         self.reader = Reader(4 * 1024)
@@ -79,13 +82,12 @@ class Bench:
         )
         self.clock = stopped_clock(WALL)
         self.prepared = PreparedResponses()
-        self.site = Site(
-            self.cache,
-            self.reader,
-            self.clock,
-            site_settings or SiteSettings(),
-            self.prepared,
-        )
+        settings = site_settings or SiteSettings()
+        self.rules: SiteRules | None = None
+        if dialect is not None:
+            self.rules = SiteRules(self.cache, dialect, clean_urls=settings.clean_urls)
+            self.rules.load(0.0)
+        self.site = Site(self.cache, self.reader, self.clock, settings, self.prepared, self.rules)
 
     def __enter__(self) -> "Bench":
         return self

@@ -81,6 +81,8 @@ def parse_patterns(text: str, dialect: Dialect, *, ignore_case: bool = False) ->
         segments.append("")
     if not segments and not dialect.slash_optional:
         segments = [""]
+    if not {".", ".."}.isdisjoint(segments):
+        raise ValueError("a dot segment, which no path has")
     stars = sum(_stars(segment, dialect) for segment in segments)
     if stars > MAX_STARS:
         raise ValueError(f"more than {MAX_STARS} stars")
