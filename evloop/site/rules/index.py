@@ -139,9 +139,9 @@ class PathIndex:
         if not pattern.glob:
             node.ends += ((number, pattern.names),)
             return
-        if len(pattern.glob) > 2:
+        if len(pattern.glob) > 2 or pattern.after:
             if self._scans == MAX_SCANS:
-                raise ValueError(f"more than {MAX_SCANS} patterns have a text between two stars")
+                raise ValueError(f"more than {MAX_SCANS} patterns have something behind a star")
             self._scans += 1
         suffix = b"" if pattern.after else pattern.glob[-1]
         node.globs = node.globs or _ByEnds()

@@ -10,8 +10,9 @@ MAX_FILE_SIZE = 64 * 1024
 MAX_RULES = 2000
 """Rules of one file: Cloudflare Pages takes as many static redirects."""
 MAX_SCANS = 100
-"""Patterns of one file that are searched for a text between two `*`. An index can't tell which
-of them a path may match, so each is tried. Cloudflare's limit on dynamic redirects is 100, too."""
+"""Patterns of one file with another star, or a placeholder, behind a star. The index can't tell
+which of them a path may match, so each is tried. Cloudflare's limit on dynamic redirects is 100,
+too."""
 
 
 class RuleError(ValueError):

@@ -256,7 +256,8 @@ def test_what_is_not_utf_8_is_refused_with_its_line() -> None:
 
 PARTS = st.sampled_from(
     ["/a", "/*", "/:x", "*", ":splat", "/", "#", "!", " ", "\n", "\r", "\0", "=", "?", "%0a", "%",
-     "200", "301!", "http://", "https://h.test", "//", "\\", "@", ":8080", "id=:id", "\u2028", "\x85"]
+     "200", "301!",
+     "http://", "https://h.test", "//", "\\", "@", ":8080", "id=:id", "\u2028", "\x85"]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(), st.lists(PARTS, max_size=40).map("".join))
 PATHS = st.one_of(
