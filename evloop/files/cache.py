@@ -133,6 +133,10 @@ class Cache:
         """Return the file at *path*, to be read whole; look() comes before each read."""
         return WatchedFile(self._root, path, limit, self._wall_ns)
 
+    def reserve(self, size: int) -> bool:
+        """Take *size* bytes of the budget for something else, and evict for it if need be."""
+        return self._store.make_room(size)
+
     def look(self, now: float) -> float:
         """Look where the root's path leads, if it is time; return when it is time again."""
         self._look_at_root(now)

@@ -15,9 +15,11 @@ from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
 from evloop.net.pool import ADDRESSES_SIZE
 from evloop.observe.logwriter import LOG_SIZE
 from evloop.observe.messages import MESSAGES_SIZE
+from evloop.settings.choices import RulesDialect
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.units import format_size
 from evloop.site.routes import ROUTES_SIZE
+from evloop.site.rules.model import RULES_SIZE
 
 CONNECTION_SIZE = 7 * 1024
 """Bytes of one connection at the worst, its share of all tables included, rounded up: a stalled
@@ -64,6 +66,8 @@ class MemoryPlan(NamedTuple):
     that wait for their turn, or a body of several parts."""
     heavy_size: int
     """What one of these may hold at the worst."""
+    rules: int = 0
+    """What the compiled rules of the site may take."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -71,6 +75,7 @@ class MemoryPlan(NamedTuple):
         replaced = (
             Term("head cache", HEAD_CACHE_SIZE),
             Term("routes", ROUTES_SIZE),
+            Term("rules", self.rules),
             Term("digests", DIGESTS_SIZE),
             Term("addresses", ADDRESSES_SIZE),
             Term("log", LOG_SIZE),
@@ -122,6 +127,7 @@ def plan_memory(
         connections=most,
         heavy_connections=most,
         heavy_size=CONNECTION_SIZE + config.max_head_size,
+        rules=0 if config.rules is RulesDialect.OFF else RULES_SIZE,
     )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.
     limit = config.memory_limit or (cgroup_limit // 2 if cgroup_limit else 0)

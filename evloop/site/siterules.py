@@ -9,9 +9,11 @@ from evloop.http.request import Request
 from evloop.site.rules.dialect import Dialect
 from evloop.site.rules.headers import Changes, HeaderRules, parse_headers
 from evloop.site.rules.model import (
+    COST_PER_BYTE,
     HEADERS_FILE,
     MAX_FILE_SIZE,
     REDIRECTS_FILE,
+    RULES_SIZE,
     Ignored,
     RuleError,
 )
@@ -38,6 +40,8 @@ class SiteRules:
         self._clean_urls = clean_urls
         self._headers_file = cache.watch(HEADERS_FILE.encode(), MAX_FILE_SIZE)
         self._redirects_file = cache.watch(REDIRECTS_FILE.encode(), MAX_FILE_SIZE)
+        self._sizes = {HEADERS_FILE: 0, REDIRECTS_FILE: 0}
+        self._paid = 0  # bytes of the budget
         self._complaints: dict[str, str] = {}
         self.headers = HeaderRules(dialect)
         self.redirects = RedirectRules(dialect)
@@ -55,6 +59,11 @@ class SiteRules:
         self._try(HEADERS_FILE, self._read_headers)
         self._try(REDIRECTS_FILE, self._read_redirects)
 
+    def close(self) -> None:
+        """Give back what the rules have cost."""
+        self._cache.budget.release(self._paid)
+        self._paid = 0
+
     def match(self, path: bytes, query: bytes, request: Request) -> Followed | None:
         """Return the redirect, rewrite or error for a path, decoded and with its slash."""
         if not self.redirects:
@@ -66,6 +75,20 @@ class SiteRules:
         if not self.headers:
             return None
         return self.headers.changes(paths, host_of(request) if self.headers.needs_host else b"")
+
+    def _pay(self, file: str, size: int) -> None:
+        """Pay for *size* bytes of rules in *file*, beyond what is free.
+
+        When a file turns out to be wrong the price stays, until it is right again: the rules
+        that stay in force may have cost more than it would.
+        """
+        sizes = {**self._sizes, file: size}
+        price = max(0, min(sum(sizes.values()), 2 * MAX_FILE_SIZE) * COST_PER_BYTE - RULES_SIZE)
+        if price > self._paid and not self._cache.reserve(price - self._paid):
+            raise RuleError(file, 1, f"{price} bytes of the memory budget are wanted")
+        if price < self._paid:
+            self._cache.budget.release(self._paid - price)
+        self._sizes, self._paid = sizes, price
 
     def _try(self, file: str, read: Callable[[], None]) -> None:
         try:
@@ -81,12 +104,14 @@ class SiteRules:
     def _read_headers(self) -> None:
         data = self._headers_file.read()
         if data is not None:
+            self._pay(HEADERS_FILE, len(data))
             self.headers, ignored = parse_headers(data, self._dialect)
             _report(ignored)
 
     def _read_redirects(self) -> None:
         data = self._redirects_file.read()
         if data is not None:
+            self._pay(REDIRECTS_FILE, len(data))
             self.redirects, ignored = parse_redirects(
                 data, self._dialect, clean_urls=self._clean_urls
             )

@@ -33,6 +33,7 @@ from evloop.process.memory import (
 )
 from evloop.settings.config import Config, ConfigError
 from evloop.site.routes import ROUTES_SIZE
+from evloop.site.rules.model import RULES_SIZE
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 START = 20 * MIB
@@ -53,6 +54,7 @@ class TestTerms:
             "receive buffer": 16 * KIB,
             "head cache": HEAD_CACHE_SIZE,
             "routes": ROUTES_SIZE,
+            "rules": RULES_SIZE,
             "digests": DIGESTS_SIZE,
             "addresses": ADDRESSES_SIZE,
             "log": LOG_SIZE,

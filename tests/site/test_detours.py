@@ -405,3 +405,19 @@ def test_what_is_no_file_is_no_rules(tmp_path: Path, kind: str) -> None:
         (root / "_headers").symlink_to("../outside")
     with Bench(root, dialect=NETLIFY) as bench:
         assert "x-a" not in bench.get("/a").fields
+
+
+def test_large_rules_are_paid_for_out_of_the_memory_budget(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    many = "".join(f"/{number}/* /x\n" for number in range(1500))
+    make(tmp_path, {"_redirects": many})
+    with Bench(tmp_path, CacheSettings(memory_budget=4 << 20), dialect=NETLIFY) as bench:
+        assert bench.cache.budget.used == len(many) * 112 - (1 << 20)
+        make(tmp_path, {"_redirects": "/a /b\n"})
+        assert bench.get("/a", now=5.0).fields["location"] == "/b"
+        assert bench.cache.budget.used == 0
+    with Bench(tmp_path, CacheSettings(memory_budget=0), dialect=NETLIFY) as bench:
+        make(tmp_path, {"_redirects": many})
+        assert bench.get("/a", now=5.0).fields["location"] == "/b"
+        assert "of the memory budget are wanted" in caplog.messages[-1]

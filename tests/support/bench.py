@@ -93,6 +93,8 @@ class Bench:
         return self
 
     def __exit__(self, *ignored: object) -> None:
+        if self.rules is not None:
+            self.rules.close()
         self.cache.close()
         self.root.close()
         assert self.cache.budget.used == 0, "somebody still holds preloaded bytes"

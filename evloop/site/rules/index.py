@@ -99,14 +99,16 @@ class _ByEnds(Generic[T]):
 class _Node:
     """A place in the tree: what may follow the segments that lead to it."""
 
-    __slots__ = ("ends", "globs", "literals", "placeholders", "whole")
+    __slots__ = ("ends", "globs", "literals", "placeholders", "rests", "whole")
 
     def __init__(self) -> None:
         self.literals: dict[bytes, _Node] = {}
         self.whole: _Node | None = None
         # None, or what there is: a file may have ten thousand places.
         self.placeholders: _ByEnds[tuple[Placeholders, _Node]] | None = None
+        # Numbers, and names: of what ends here, and of what takes the rest, whatever it is.
         self.ends: tuple[tuple[int, tuple[str, ...]], ...] = ()
+        self.rests: tuple[tuple[int, tuple[str, ...]], ...] = ()
         self.globs: _ByEnds[_Glob] | None = None
 
 
@@ -138,6 +140,9 @@ class PathIndex:
         self.size += 1
         if not pattern.glob:
             node.ends += ((number, pattern.names),)
+            return
+        if pattern.glob == (b"", b"") and not pattern.after:
+            node.rests += ((number, pattern.names),)
             return
         if len(pattern.glob) > 2 or pattern.after:
             if self._scans == MAX_SCANS:
@@ -192,6 +197,8 @@ class PathIndex:
             is_slash = self._slash_optional and not segment and number == len(segments) - 1
             following: list[tuple[_Node, tuple[bytes, ...]]] = []
             for node, values in places:
+                for each, names in node.rests:
+                    found.append(Match(each, names, (*values, body[offset:])))
                 if node.globs is not None:
                     self._try_globs(node.globs, body[offset:], values, found)
                 if is_slash:

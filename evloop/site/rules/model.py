@@ -15,6 +15,14 @@ which of them a path may match, so each is tried. Cloudflare's limit on dynamic 
 too."""
 
 
+RULES_SIZE = 1024 * 1024
+"""Bytes that the compiled rules of a site may take; what they take beyond is paid for out of the
+memory budget. It is enough for 9 KiB of text, some 300 rules."""
+COST_PER_BYTE = 112
+"""Bytes of memory that a byte of a rule file may come to take; 105 at the worst that was found
+(tests/site/rules/test_costs.py)."""
+
+
 class RuleError(ValueError):
     """A rule file that can't be used at all. The text is `file:line: reason`."""
 
