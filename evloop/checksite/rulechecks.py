@@ -72,12 +72,13 @@ def _check(rules: RedirectRules, number: int, tree: Tree, dialect: Dialect) -> I
     if first is not None and all(earlier):
         yield Finding(where, f"never matches: line {first.line} does before it")
     elif not rule.host and not rule.query and all(pattern.is_static for pattern in patterns):
-        yield from _check_static(rule, where, tree)
+        yield from _check_static(rule, where, tree, dialect)
     if not rule.is_redirect and rule.to.is_constant and _destination(rule, tree) is None:
         yield Finding(where, f"there is no file for {rule.to.text}")
 
 
-def _check_static(rule: Redirect, where: str, tree: Tree) -> Iterator[Finding]:
+def _check_static(rule: Redirect, where: str, tree: Tree, dialect: Dialect) -> Iterator[Finding]:
+    """Yield what a rule and the file at its path mean for each other; a `!` is meant so."""
     try:
         target = parse_target(rule.path.encode())
     except RequestError as error:
@@ -86,9 +87,9 @@ def _check_static(rule: Redirect, where: str, tree: Tree) -> Iterator[Finding]:
     file = tree.resolve(target.path, is_directory=target.is_directory)
     if file is None:
         return
-    if rule.goes_first:
+    if dialect.rules_first:
         yield Finding(where, f"it hides {fsdecode(file)}")
-    else:
+    elif not rule.goes_first:
         yield Finding(where, f"never matches: {fsdecode(file)} is there, and goes before it")
 
 
