@@ -57,7 +57,7 @@ class Detours:
 
     def rule(self, route: Route, request: Request) -> Followed | None:
         """Return the rule for *route*; one that leads back to the same path is none."""
-        if self._rules is None:
+        if self._rules is None or not self._rules.redirects:
             return None
         followed = self._rules.match(route.address, route.target.query, request)
         if followed is None or not followed.rule.is_redirect:
@@ -102,8 +102,6 @@ class Detours:
 
         Only if it is the file at that address too, so that no client goes in circles.
         """
-        if not self._settings.clean_urls:
-            return None
         address = clean_address(path, self._settings.index_names)
         if address is None or address == route.target[:2]:
             return None
@@ -137,11 +135,12 @@ class Detours:
 
     def _rewritten(self, target: bytes) -> tuple[bytes, ...]:
         """Return where the file of a rewrite may be: nobody can be sent to the right address."""
-        paths, (path, is_directory, _) = self._files.route(target)
+        route = self._files.route(target)
+        path, is_directory, _ = route.target
         if is_directory:
-            return paths
+            return route.paths
         more = (*with_extension(path), *index_paths(path, self._settings.index_names))
-        return tuple(dict.fromkeys((*paths, *more)))
+        return tuple(dict.fromkeys((*route.paths, *more)))
 
 
 def is_navigation(request: Request, target: Target) -> bool:

@@ -22,12 +22,8 @@ class Route(NamedTuple):
     paths: tuple[bytes, ...]
     """Where the file may be, relative to the root; the first that exists is the one."""
     target: Target
-
-    @property
-    def address(self) -> bytes:
-        """The decoded path, with its leading slash and that of a directory."""
-        path, is_directory, _ = self.target
-        return b"/%b/" % path if is_directory and path else b"/" + path
+    address: bytes
+    """The decoded path, with its leading slash and that of a directory."""
 
 
 def router(
@@ -53,11 +49,16 @@ def router(
             paths = tuple(path for path in paths if not is_hidden(path))
         if not paths or target.path in unserved:
             raise RequestError(404, "a hidden name")
-        return Route(paths, target)
+        return Route(paths, target, _address(target))
 
     # A route has at most as many paths as there are names, and one more.
     remembered = lru_cache(_MAX_PATHS // max(1, len(index_names) + clean_urls))(route)
     return lambda target: (remembered if len(target) <= _MAX_TARGET_SIZE else route)(target)
+
+
+def _address(target: Target) -> bytes:
+    ending = b"/" if target.is_directory and target.path else b""
+    return b"/" + target.path + ending
 
 
 def index_paths(directory: bytes, index_names: tuple[bytes, ...]) -> tuple[bytes, ...]:

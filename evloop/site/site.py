@@ -120,7 +120,7 @@ class Site:
 
     def _respond_at(self, route: Route, request: Request, now: float) -> Response | Pending:
         """Return the response of what is at *route*, or of what goes before or stands in for it."""
-        followed = self._detours.rule(route, request)
+        followed = None if self._rules is None else self._detours.rule(route, request)
         if followed is not None and followed.rule.goes_first:
             return self._detours.follow(followed, route, request, now)
         try:
@@ -137,13 +137,19 @@ class Site:
         if not isinstance(found, tuple):
             return found
         path, file = found
-        moved = self._detours.clean(path, route, request)
-        if moved is not None:
-            self._source(file).close()
-            return moved
-        changes = self._detours.changes((route.address, b"/" + path), request)
-        manner = PLAIN if changes is None else Manner(changes)
+        if self._settings.clean_urls:
+            moved = self._detours.clean(path, route, request)
+            if moved is not None:
+                self._source(file).close()
+                return moved
+        manner = PLAIN if self._rules is None else self._manner(path, route, request)
         return self.send(path, file, request, now, manner)
+
+    def _manner(self, path: bytes, route: Route, request: Request) -> Manner:
+        own = b"/" + path
+        paths = (own,) if own == route.address else (route.address, own)
+        changes = self._detours.changes(paths, request)
+        return PLAIN if changes is None else Manner(changes)
 
     def find(self, paths: tuple[bytes, ...], now: float) -> tuple[bytes, Found] | Pending:
         """Return the first of *paths* that is a file, or what has to come first.

@@ -25,6 +25,10 @@ RULE_FILES = frozenset({HEADERS_FILE.encode(), REDIRECTS_FILE.encode()})
 # Of one file: more are counted, and `evloop check-site` has them all.
 _MAX_REPORTED = 20
 
+# Paths whose changes are remembered; all of them take less than 256 KiB.
+_MAX_REMEMBERED = 512
+_MAX_REMEMBERED_SIZE = 256  # bytes of an address and of the path of its file
+
 _log = logging.getLogger("evloop")
 
 
@@ -42,6 +46,7 @@ class SiteRules:
         self._redirects_file = cache.watch(REDIRECTS_FILE.encode(), MAX_FILE_SIZE)
         self._sizes = {HEADERS_FILE: 0, REDIRECTS_FILE: 0}
         self._paid = 0  # bytes of the budget
+        self._changes: dict[tuple[bytes, ...], Changes | None] = {}  # by address and file
         self._complaints: dict[str, str] = {}
         self.headers = HeaderRules(dialect)
         self.redirects = RedirectRules(dialect)
@@ -68,13 +73,24 @@ class SiteRules:
         """Return the redirect, rewrite or error for a path, decoded and with its slash."""
         if not self.redirects:
             return None
-        return self.redirects.match(path, query, host_of(request))
+        host = host_of(request) if self.redirects.needs_host else b""
+        return self.redirects.match(path, query, host)
 
     def changes(self, paths: tuple[bytes, ...], request: Request) -> Changes | None:
         """Return what is done to the fields of a response that is at *paths*."""
         if not self.headers:
             return None
-        return self.headers.changes(paths, host_of(request) if self.headers.needs_host else b"")
+        if self.headers.needs_host:
+            return self.headers.changes(paths, host_of(request))
+        if paths in self._changes:
+            return self._changes[paths]
+        changes = self.headers.changes(paths)
+        is_kept = changes is None or changes.is_shared
+        if is_kept and sum(map(len, paths)) <= _MAX_REMEMBERED_SIZE:
+            if len(self._changes) == _MAX_REMEMBERED:
+                self._changes.clear()
+            self._changes[paths] = changes
+        return changes
 
     def _pay(self, file: str, size: int) -> None:
         """Pay for *size* bytes of rules in *file*, beyond what is free.
@@ -106,6 +122,7 @@ class SiteRules:
         if data is not None:
             self._pay(HEADERS_FILE, len(data))
             self.headers, ignored = parse_headers(data, self._dialect)
+            self._changes.clear()
             _report(ignored)
 
     def _read_redirects(self) -> None:

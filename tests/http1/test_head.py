@@ -310,6 +310,12 @@ def test_a_request_says_what_it_wants() -> None:
     assert (request.is_http_11, request.keep_alive, request.has_body) == (True, True, False)
 
 
+def test_what_a_browser_says_of_its_fetch_is_kept() -> None:
+    lines = (b"Sec-Fetch-Site: none", b"sec-fetch-mode: navigate ", b"Sec-Fetch-Dest: document")
+    request = parse_head(head(b"GET / HTTP/1.1", *lines))
+    assert request.fields == {b"host": b"files.test", b"sec-fetch-mode": b"navigate"}
+
+
 def test_lines_of_one_name_are_one_list() -> None:
     request = parse_head(
         head(b"GET / HTTP/1.1", b"Accept: a ", b"accept: b", b"ACCEPT:", b"accepT: c")
