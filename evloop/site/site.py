@@ -11,7 +11,6 @@ A request goes through the stages in the order in which they may fail (RFC 9110 
 """
 
 from collections.abc import Sequence
-from math import inf
 
 from evloop.files.bodies import FileBody, SendfileBody
 from evloop.files.cache import Cache, Found
@@ -289,8 +288,9 @@ class Site:
         return Response(204, [*self._fields.general(), ALLOW])
 
     def _fresh_until(self, entry: Entry) -> float:
-        rules_until = inf if self._rules is None else self._rules.check_at
-        return min(self._clock.until, self._cache.fresh_until(entry), rules_until)
+        # No later than the rules are looked at again: files and rules are as old as the same
+        # look at the root.
+        return min(self._clock.until, self._cache.fresh_until(entry))
 
 
 def _is_shared(manner: Manner) -> bool:

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from evloop.files.cache import CacheSettings
+from evloop.http.response import Response
+from evloop.http1.head import parse_head
 from evloop.site.rules.dialect import CLOUDFLARE, NETLIFY, Dialect
 from evloop.site.settings import SiteSettings
 from evloop.site.siterules import RULE_FILES
 from tests.support.bench import Answer, Bench, write
+from tests.support.client import request
 
 HTML = "Accept: text/html,*/*;q=0.8"
 NAVIGATE = "Sec-Fetch-Mode: navigate"
@@ -194,11 +197,13 @@ REDIRECTS = """\
 /rules /_headers 200
 /up /..%2f..%2fetc/passwd 200
 /circle /circle?x=1 302!
+/:any/c /round/c 302!
 """
 FILES = {
     "file": "file", "forced": "forced", "app.html": "app", "gone.html": "gone",
     "de/404.html": "nix",
     "a/b": "a b", "folder/index.html": "folder", ".env": "secret", "circle": "circle",
+    "round/c": "round",
     "new/x": "new", "_redirects": REDIRECTS,
 }  # fmt: skip
 # By target: Netlify's answer, and Cloudflare's.
@@ -218,6 +223,8 @@ RULED: dict[str, tuple[str, str]] = {
     "/rules": ("404", "404"),
     "/up": ("404", "404"),
     "/circle": ("200 circle", "200 circle"),
+    "/round/c": ("200 round", "200 round"),
+    "/other/c": ("302 /round/c", "404"),
     "/_redirects": ("404", "404"),
     "/%5fredirects": ("404", "404"),
     "/x/../_redirects": ("404", "404"),
@@ -335,6 +342,16 @@ def test_a_changed_file_is_read_within_the_time_of_revalidation(tmp_path: Path) 
         assert bench.get("/b", now=11.0).fields["location"] == "/c"
         (tmp_path / "_headers").unlink()
         assert "x-a" not in bench.get("/a", now=30.0).fields
+
+
+def test_no_response_is_kept_longer_than_the_rules(tmp_path: Path) -> None:
+    make(tmp_path, {"a": "a", "b": "b", "_headers": "/*\n X-A: 1"})
+    with Bench(tmp_path, CacheSettings(revalidate=10.0), dialect=NETLIFY) as bench:
+        for target, now in (("/a", 1.0), ("/b", 9.0), ("/a", 12.0), ("/b", 13.0)):
+            response = bench.site.respond(parse_head(request(target)), now)
+            assert isinstance(response, Response)
+            assert bench.rules is not None
+            assert now < response.fresh_until <= bench.rules.check_at
 
 
 def test_the_last_good_rules_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
