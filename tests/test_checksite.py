@@ -1,5 +1,6 @@
 """`evloop check-site`: what it finds in a site, and what its exit code tells."""
 
+import gzip
 import os
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from evloop.site.rules.index import PathIndex
 from evloop.site.rules.pattern import parse_patterns
 from tests.support.bench import OLD, write
 
-GZ, ZST = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
+GZ = gzip.compress(b"new")
 
 
 def check(capsys: pytest.CaptureFixture[str], root: Path, *options: str) -> tuple[int, list[str]]:
@@ -84,9 +85,27 @@ FOUND: dict[str, tuple[dict[str, bytes | str], tuple[str, ...], list[str]]] = {
         ["_redirects:1: there is no file for /nothing"],
     ),
     "sidecars": (
-        {"a": "", "a.gz": GZ, "b": "", "b.gz": b"x", "b.zst": ZST, "b.br": b"", "c.gz": b"x"},
+        {
+            "a": "new",
+            "a.gz": GZ,
+            "b": "",
+            "b.gz": b"x",
+            "b.zst": b"y",
+            "b.br": b"",
+            "c.gz": b"x",
+            "d": "old",
+            "d.gz": GZ,
+            "e": "new",
+            "e.gz": GZ[:-9],
+        },
         (),
-        ["b.br: it is empty", "b.gz: it does not begin as a file of type gz"],
+        [
+            "b.br: it is empty",
+            "b.gz: it does not begin as a file of type gz",
+            "b.zst: it does not begin as a file of type zst",
+            "d.gz: it does not decode to d",
+            "e.gz: it can't be decoded",
+        ],
     ),
     "names": (
         {"a/Logo.png": "", "a/logo.png": "", "b/logo.png": "", "B/x": ""},
@@ -144,8 +163,20 @@ def test_a_sidecar_that_is_older_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(tmp_path, {"a.js": "new", "a.js.gz": GZ})
-    os.utime(tmp_path / "a.js.gz", (OLD - 1, OLD - 1))
-    assert check(capsys, tmp_path) == (1, ["a.js.gz: it is older than a.js"])
+    os.utime(tmp_path / "a.js.gz", (OLD - 2, OLD - 2))
+    assert check(capsys, tmp_path) == (0, [])
+    os.utime(tmp_path / "a.js.gz", (OLD - 3, OLD - 3))
+    assert check(capsys, tmp_path) == (1, ["a.js.gz: it is older than a.js, and is not sent"])
+
+
+def test_what_is_compared_with_its_sidecar_is_bounded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, {"a.js": "old!", "a.js.gz": GZ})
+    monkeypatch.setattr("evloop.checksite.sidecars.MAX_DECODED_SIZE", 3)
+    assert check(capsys, tmp_path) == (0, [])
+    monkeypatch.setattr("evloop.checksite.sidecars.MAX_DECODED_SIZE", 4)
+    assert check(capsys, tmp_path) == (1, ["a.js.gz: it does not decode to a.js"])
 
 
 def test_names_are_printed_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

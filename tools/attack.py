@@ -6,8 +6,8 @@ python tools/attack.py crowd --port 8080
 
 import argparse
 import contextlib
+import json
 import os
-import resource
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -24,17 +24,22 @@ try:
     from attacks.greed import greed
     from attacks.patience import patience
     from attacks.probing import probe
-    from attacks.siege import Forces, siege
-    from attacks.target import Target, Victim
-    from measure.arguments import Parser, port, positive, value
-    from measure.processes import TargetError
+    from attacks.siege import Forces, duration, siege
+    from attacks.target import Attacked, Victim
+    from attacks.telling import entry
+    from lab import waiting
+    from lab.errors import TargetError, VoidError
+    from lab.machine import raise_descriptors
+    from report.arguments import Parser, port, positive, value
+    from report.progress import Progress
 
     from evloop.settings.units import format_duration, format_size, parse_duration, parse_size
 except ModuleNotFoundError as error:
-    print(f"attack: {error.name} is missing: pip install 'evloop[tools]'", file=sys.stderr)
+    print(f"attack: {error.name} is missing: pip install 'evloop-server[tools]'", file=sys.stderr)
     sys.exit(3)  # 1 would be a server that failed
 
 _Attack = Callable[[argparse.Namespace, Path], Iterator[str]]
+_Seconds = Callable[[argparse.Namespace], float]
 
 EXIT_OK, EXIT_FAILED, EXIT_ENVIRONMENT = 0, 1, 3
 
@@ -49,17 +54,27 @@ environment refused."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one attack and return the exit code."""
     options = _parser().parse_args(arguments)
-    _raise_descriptor_limit()
+    raise_descriptors()
+    progress = Progress(sys.stderr)
+    waiting.listen(progress.tick)
+    told: list[str] = []
     try:
-        with tempfile.TemporaryDirectory(prefix="attack-") as directory:
+        with tempfile.TemporaryDirectory(prefix="attack-") as directory, progress:
+            progress.begin(seconds=options.seconds_expected(options))
             for line in options.run(options, Path(directory)):
+                progress.clear()
                 print(line, flush=True)
-    except (AssertionError, RuntimeError) as error:
+                told.append(line)
+    except (AssertionError, RuntimeError, VoidError) as error:
         return _complain(error, EXIT_FAILED)
     except (TargetError, OSError) as error:
         return _complain(error, EXIT_ENVIRONMENT)
-    except KeyboardInterrupt:
+    except waiting.StopRequestError:
         return EXIT_OK
+    finally:
+        if options.json is not None:
+            content = {"attack": options.attack, "told": [entry(line) for line in told]}
+            options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return EXIT_OK
 
 
@@ -68,19 +83,14 @@ def _complain(error: BaseException, code: int) -> int:
     return code
 
 
-def _raise_descriptor_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 # The attacks: each yields what it has to tell, line by line
 
 
 @contextlib.contextmanager
-def _target(options: argparse.Namespace, directory: Path, **settings: object) -> Iterator[Target]:
+def _target(options: argparse.Namespace, directory: Path, **settings: object) -> Iterator[Attacked]:
     """Yield the server that the options name, or one of our own over a new docroot."""
     if options.port is not None:
-        yield Target.on_port(options.port)
+        yield Attacked.on_port(options.port)
     else:
         with Victim(make_docroot(directory), **settings) as victim:
             yield victim
@@ -104,7 +114,7 @@ def _patience(options: argparse.Namespace, directory: Path) -> Iterator[str]:
 
 def _probe(options: argparse.Namespace, directory: Path) -> Iterator[str]:
     with _target(options, directory) as target:
-        yield from probe(target)
+        yield from probe(target, options.quiet)
 
 
 def _cost(options: argparse.Namespace, directory: Path) -> Iterator[str]:
@@ -152,21 +162,30 @@ def _parser() -> Parser:
         epilog=_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(metavar="ATTACK", required=True)
+    commands = parser.add_subparsers(metavar="ATTACK", required=True, dest="attack")
     one = _adder(commands)
-    it = one("siege", _siege, "slow heads, slow readers and idle clients at once", port_too=True)
+    it = one(
+        "siege",
+        _siege,
+        "slow heads, slow readers and idle clients at once",
+        lambda options: duration(options.seconds, options.rounds),
+        port_too=True,
+    )
     _number(it, "--heads", 2000, "clients that never end their request head")
     _number(it, "--readers", 2000, "clients that read 512 bytes a second of a large file")
     _number(it, "--idle", 2000, "clients that never ask")
     _time(it, "--seconds", 10.0, "length of each measurement")
     _number(it, "--rounds", 3, "rounds of quiet and attack, of which the medians are told")
-    it = one("crowd", _crowd, "more clients than descriptors", port_too=True)
+    it = one("crowd", _crowd, "more clients than descriptors", _its_seconds, port_too=True)
     _number(it, "--clients", 400, "clients that ask once and stay")
     _number(it, "--descriptors", 256, "limit of open files of the server that is started")
     _time(it, "--seconds", 10.0, "time that they stay")
-    it = one("patience", _patience, "how long clients that give nothing are kept", port_too=True)
+    what = "how long clients that give nothing are kept"
+    it = one("patience", _patience, what, _its_seconds, port_too=True)
     _time(it, "--seconds", 150.0, "time after which it ends")
-    one("probe", _probe, "odd paths, odd ranges, and request smuggling", port_too=True)
+    what = "odd paths, odd ranges, and request smuggling"
+    it = one("probe", _probe, what, lambda options: 30.0, port_too=True)
+    it.add_argument("--quiet", action="store_true", help="tell only what is wrong, and the sum")
     it = one("cost", _cost, "small requests that cost much", port_too=True)
     _number(it, "--requests", 3000, "of each shape")
     it = one("churn", _churn, "connections that come and go, well and badly", port_too=True)
@@ -174,7 +193,8 @@ def _parser() -> Parser:
     _number(it, "--aborts", 20000, "connections that go away at a random point")
     _number(it, "--cancels", 5000, "downloads that are given up in the middle")
     _number(it, "--seed", 1, "of the random choices")
-    it = one("greed", _greed, "clients that take all they can get")
+    what = "clients that take all they can get"
+    it = one("greed", _greed, what, lambda options: 4 * (options.seconds + 2.0))
     _number(it, "--clients", 300, "that pipeline, or ask for what has to be loaded")
     _number(it, "--files", 600, "different small files")
     _size(it, "--size", 1024**2, "of each")
@@ -195,49 +215,57 @@ def _parser() -> Parser:
     return parser
 
 
+def _its_seconds(options: argparse.Namespace) -> float:
+    return float(options.seconds) + 3.0
+
+
 def _adder(commands: "argparse._SubParsersAction[Parser]") -> Callable[..., Parser]:
-    def add(name: str, run: _Attack, what: str, *, port_too: bool = False) -> Parser:
+    def add(
+        name: str,
+        run: _Attack,
+        what: str,
+        seconds: _Seconds = lambda options: 0.0,
+        *,
+        port_too: bool = False,
+    ) -> Parser:
         parser = commands.add_parser(name, help=what, description=what)
-        parser.set_defaults(run=run)
+        parser.set_defaults(run=run, seconds_expected=seconds)
         if port_too:
             parser.add_argument(
                 "--port",
                 type=value(port),
                 help="attack the server that listens there (default: start an evloop)",
             )
+        meaning = "write what is told as JSON, with figures"
+        parser.add_argument("--json", type=Path, metavar="FILE", help=meaning)
         return parser
 
     return add
 
 
 def _number(parser: Parser, name: str, default: int, what: str) -> None:
-    parser.add_argument(
-        name,
-        type=value(positive),
-        default=default,
-        metavar="N",
-        help=f"{what} (default: {default})",
-    )
+    _option(parser, name, positive, "N", default, what, str(default))
 
 
 def _size(parser: Parser, name: str, default: int, what: str) -> None:
-    parser.add_argument(
-        name,
-        type=value(parse_size),
-        default=default,
-        metavar="SIZE",
-        help=f"{what} (default: {format_size(default)})",
-    )
+    _option(parser, name, parse_size, "SIZE", default, what, format_size(default))
 
 
 def _time(parser: Parser, name: str, default: float, what: str) -> None:
-    parser.add_argument(
-        name,
-        type=value(parse_duration),
-        default=default,
-        metavar="TIME",
-        help=f"{what} (default: {format_duration(default)})",
-    )
+    _option(parser, name, parse_duration, "TIME", default, what, format_duration(default))
+
+
+def _option(
+    parser: Parser,
+    name: str,
+    parse: Callable[[str], float],
+    metavar: str,
+    default: float,
+    what: str,
+    shown: str,
+) -> None:
+    meaning = f"{what} (default: {shown})"
+    parser.add_argument(name, type=value(parse), default=default, metavar=metavar, help=meaning)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ try:
     from fuzzing.engines import EngineError, Report, has_atheris, run_atheris, run_mutations
     from fuzzing.targets import TARGETS
 except ModuleNotFoundError as error:
-    print(f"fuzz: {error.name} is missing: pip install 'evloop[tools]'", file=sys.stderr)
+    print(f"fuzz: {error.name} is missing: pip install 'evloop-server[tools]'", file=sys.stderr)
     sys.exit(3)  # 1 would be a finding
 
 EXIT_OK, EXIT_FINDING, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130

@@ -14,27 +14,27 @@ from dataclasses import dataclass
 from typing import Protocol
 
 try:
-    from measure.history import History
-    from measure.launch import Launched
-    from measure.lines import Lines
-    from measure.live import LiveView
-    from measure.monitor_options import SETTLE, Exit, Options, parse_arguments
-    from measure.plot import draw
-    from measure.processes import (
+    from lab.errors import (
         AmbiguousTargetError,
         NoRightError,
         NoSuchTargetError,
-        Target,
         TargetEndedError,
         TargetError,
-        Tree,
     )
-    from measure.records import CsvFile, document, write_json
-    from measure.sample import Sample, Sampler
-    from measure.sentences import summary
-    from measure.terminal import Events, in_foreground
+    from lab.history import History
+    from lab.launch import Launched
+    from lab.processes import Target, Tree
+    from lab.sample import Sample, Sampler
+    from lab.terminal import Events, in_foreground
+    from monitoring.limits import breach, unjudged
+    from monitoring.lines import lines
+    from monitoring.live import LiveView
+    from monitoring.options import SETTLE, Exit, Options, parse_arguments
+    from monitoring.plot import draw
+    from monitoring.records import CsvFile, document, write_json
+    from monitoring.sentences import summary
 except ModuleNotFoundError as exc:
-    sys.exit(f"monitor: {exc.name} is missing: pip install 'evloop[tools]'")
+    sys.exit(f"monitor: {exc.name} is missing: pip install 'evloop-server[tools]'")
 
 _SETTLE_POLL = 0.05  # seconds
 _SETTLED = 5  # looks
@@ -100,7 +100,7 @@ def run(options: Options, events: Events) -> Outcome:
         target, what = stack.enter_context(find_target(options, events, live))
         sampler = Sampler(target)
         history = History(first_sample(target, sampler, events))
-        view: View = Lines(sys.stdout)
+        view: View = lines(sys.stdout)
         with LiveView(events, target.name, what) if live else contextlib.nullcontext(view) as view:
             outcome = watch(target, sampler, history, view, table, options, events)
         return report(history, target.name, what, outcome, options)
@@ -168,9 +168,9 @@ def watch(
         view.show(history)
         if table is not None:
             table.write(history)
-        breach = options.limits.breach(history)
-        if breach is not None:
-            return Outcome(Exit.BREACH, breach)
+        broken = breach(options.limits, history)
+        if broken is not None:
+            return Outcome(Exit.BREACH, broken)
         if time.monotonic() >= end:
             return Outcome(Exit.OK)
         # A look that takes long is followed by a rest as long.
@@ -189,12 +189,13 @@ def watch(
 
 def report(history: History, name: str, what: str, outcome: Outcome, options: Options) -> Outcome:
     """Print and write what the run came to; a limit broken in all of it decides."""
-    breach = outcome.line if outcome.code == Exit.BREACH else options.limits.final_breach(history)
-    verdict = Outcome(Exit.BREACH, breach) if breach else outcome
+    broken = outcome.line
+    if outcome.code != Exit.BREACH:
+        broken = breach(options.limits, history, is_final=True)
+    verdict = Outcome(Exit.BREACH, broken) if broken else outcome
     print("\n  ".join(summary(history, name)), flush=True)
-    unjudged = options.limits.unjudged(history)
-    if unjudged is not None:
-        print(f"monitor: {unjudged}", file=sys.stderr)
+    if (left_open := unjudged(options.limits, history)) is not None:
+        print(f"monitor: {left_open}", file=sys.stderr)
     if outcome.code == Exit.ENDED and verdict is not outcome:
         print(f"monitor: {outcome.line}", file=sys.stderr)
     if options.json is not None:

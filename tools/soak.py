@@ -11,23 +11,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 try:
-    from measure.terminal import Events, in_foreground
+    from lab.terminal import Events, in_foreground
+    from load.faults import FaultError
+    from load.tally import Tally
+    from report.table import terminal_width
+    from report.verdict import Check, is_pass
     from soaking.command_line import Exit
-    from soaking.faults import FaultError
     from soaking.figures import document
     from soaking.options import Options, parse_arguments
     from soaking.plot import draw
     from soaking.progress import ProgressBar, ProgressLines
-    from soaking.render import as_html, as_markdown, as_text
     from soaking.report import page
     from soaking.result import Outcome, Result
     from soaking.setting import Setting, SettingError, make, raise_descriptor_limit, set_up
     from soaking.soak import Soak, Timing
-    from soaking.tally import Tally
-    from soaking.verdict import Check, is_pass, judge
+    from soaking.verdict import judge
     from soaking.watch import watch
 except ModuleNotFoundError as error:
-    print(f"soak: {error.name} is missing: pip install 'evloop[tools]'", file=sys.stderr)
+    print(f"soak: {error.name} is missing: pip install 'evloop-server[tools]'", file=sys.stderr)
     sys.exit(2)  # 1 would be a server that failed
 
 
@@ -59,7 +60,7 @@ def run(options: Options, setting: Setting, events: Events) -> Exit:
     if result is None:
         return Exit.INTERRUPTED
     checks = judge(result, options.limits)
-    print(as_text(page(result, checks)), flush=True)
+    print(page(result, checks).text(terminal_width(sys.stdout)), flush=True)
     for path in options.reports:
         write(path, result, checks)
     return Exit.PASS if is_pass(checks) else Exit.FAIL
@@ -95,7 +96,7 @@ def hold(options: Options, setting: Setting, events: Events) -> Result | None:
         load=options.load,
         outcome=outcome,
         tally=tally,
-        memory=watched.memory(tally.peak_connected) if watched else None,
+        memory=watched.seen(tally.peak_connected) if watched else None,
         history=watched.history if watched else None,
         unseen=unseen,
         ended=watched.ended if watched else None,
@@ -116,9 +117,9 @@ def write(path: Path, result: Result, checks: list[Check]) -> None:
     """
     match path.suffix.lower():
         case ".md":
-            text = as_markdown(page(result, checks))
+            text = page(result, checks).markdown()
         case ".html":
-            text = as_html(page(result, checks), draw(result))
+            text = page(result, checks).html(draw(result))
         case _:
             text = json.dumps(document(result, checks), indent=1) + "\n"
     try:

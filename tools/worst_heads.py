@@ -25,7 +25,9 @@ sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
 from evloop.files.root import Root
+from evloop.files.variants import Variants
 from evloop.http.fields import MAX_ACCEPT_SIZE, MAX_TAGS
+from evloop.http.negotiation import MAX_CODINGS
 from evloop.http.ranges import MAX_PARTS, MAX_SPECS
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Response
@@ -42,8 +44,10 @@ from evloop.http1.head import (
 from evloop.http1.writer import Answer, write
 from evloop.net.reactor import Reactor
 from evloop.site.clock import Clock
+from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
 
 LIMIT = 15.0
 """No head may cost more than so many plain ones: eight of a whole server, where a plain one
@@ -85,6 +89,7 @@ def _host(unit: str, after: str = "", before: str = "") -> bytes:
 _RANGES = ",".join(f"{9 * n}-{9 * n}" for n in range(MAX_SPECS))
 _ALIKE = ",".join([f"{0:0200}-"] * MAX_SPECS)
 _PARTS = ",".join(f"{9 * n}-{9 * n}" for n in range(MAX_PARTS))
+_CODINGS = ",".join(["br;q=0.999"] * MAX_CODINGS)
 _DEEP = "/a" * (MAX_SEGMENTS - 1)
 # As much of everything as is read, in one head.
 _ALL = "\r\n".join(
@@ -96,7 +101,8 @@ _ALL = "\r\n".join(
         f"Range: bytes={_RANGES}",
         "If-None-Match: " + 'W/"a",' * MAX_TAGS,
         "Content-Length: " + "0" * 1000,
-        *["Accept:"] * (MAX_READ_FIELDS - 6),
+        f"Accept-Encoding: {_CODINGS}",
+        *["Accept:"] * (MAX_READ_FIELDS - 7),
         *["A:"] * (MAX_FIELDS - MAX_READ_FIELDS - 2),
         "X: ",
     ]
@@ -132,6 +138,8 @@ HEADS: dict[str, bytes] = {
     "connection commas": _field("Connection: ", ","),
     "Accept commas": _field("Accept: ", ",", target="/nothing"),
     "Accept parameters": _field("Accept: text/html", ";q=0.0001", target="/nothing"),
+    "codings": _field("Accept-Encoding: ", "gzip;q=0.5,"),
+    "codings, as many as are read": _field(f"Accept-Encoding: {_CODINGS}\r\nX: ", "a"),
     "ranges, all alike": _field("Range: bytes=0-0", ",0-0"),
     "ranges, commas": _field("Range: bytes=", ",", "0-0"),
     "ranges, as many as are read": _field(f"Range: bytes={_RANGES}\r\nX: ", "a"),
@@ -169,7 +177,7 @@ HEADS: dict[str, bytes] = {
 def open_site() -> Iterator[Ask]:
     """Yield what answers a head, from a site in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="evloop-heads-") as directory:
-        for name in ("index.html", "page.html", "sub/index.html"):
+        for name in ("index.html", "page.html", "page.html.br", "sub/index.html"):
             path = Path(directory, name)
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(b"x" * _FILE_SIZE)
@@ -177,7 +185,10 @@ def open_site() -> Iterator[Ask]:
         reader = Reader()
         reactor = Reactor()
         cache = Cache(root, reader, CacheSettings(revalidate=1e9), call_at=reactor.call_at)
-        site = Site(cache, reader, Clock(), SiteSettings(), PreparedResponses())
+        negotiator = Negotiator(Variants(root, reader, cache, lambda path, fault: None))
+        site = Site(
+            cache, reader, Clock(), SiteSettings(), PreparedResponses(), negotiator=negotiator
+        )
         turns = count()
         try:
             yield lambda head: _answer(site, head, turns)

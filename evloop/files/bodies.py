@@ -9,6 +9,7 @@ descriptor and an offset, nothing else.
 import errno
 import os
 
+from evloop.files.content import SizedBody
 from evloop.files.entry import Signature
 from evloop.files.reader import FileChangedError, Reader, end_of_file, wait_after
 from evloop.files.walk import close_descriptor
@@ -18,7 +19,7 @@ WINDOW_SIZE = 256 * 1024
 of the loop."""
 
 
-class FileBody:
+class FileBody(SizedBody):
     """A range of an open file, read through a buffer that all bodies share.
 
     Owns *fd* and closes it. With *promised*, the state of the file that a strong tag is of, the
@@ -27,7 +28,7 @@ class FileBody:
     reader: send it or drop it, never keep it.
     """
 
-    __slots__ = ("_fd", "_next", "_promised", "_reader", "_tries", "remaining")
+    __slots__ = ("_fd", "_next", "_promised", "_reader", "_tries")
 
     def __init__(
         self, fd: int, selected: range, reader: Reader, promised: Signature | None = None
@@ -73,14 +74,6 @@ class FileBody:
             return os.fstat(self._fd).st_size
         except OSError:
             return 0  # closed, maybe by the loop while another thread looks
-
-    @property
-    def done(self) -> bool:
-        return not self.remaining
-
-    @property
-    def is_heavy(self) -> bool:
-        return False
 
     def advance(self, count: int) -> None:
         self._next += count

@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import NamedTuple
 
@@ -62,6 +63,13 @@ class Found(NamedTuple):
     fd: int = -1
     private: Preloaded | None = None
 
+    def close(self) -> None:
+        """Let go of what comes with it, unused."""
+        if self.fd >= 0:
+            close_descriptor(self.fd)
+        if self.private is not None:
+            self.private.release()
+
 
 class Cache:
     """The files beneath a root. Owns what is preloaded; *on_evict* is called when some goes.
@@ -92,6 +100,11 @@ class Cache:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def store(self) -> Store:
+        """What is in memory, for those who keep there what they make of it."""
+        return self._store
 
     @property
     def is_loading(self) -> bool:
@@ -139,7 +152,7 @@ class Cache:
 
     def look(self, now: float) -> float:
         """Look where the root's path leads, if it is time; return when it is time again."""
-        self._look_at_root(now)
+        self.look_at_root(now)
         return self._looked + self._settings.revalidate
 
     def close(self) -> None:
@@ -152,7 +165,7 @@ class Cache:
         come = self._preloads.take(path)
         if come is not None:
             return Found(come)
-        self._look_at_root(now)
+        self.look_at_root(now)
         preload = self._preloads.get(path, now)
         if preload is not None and now - preload.checked < self._settings.revalidate:
             return preload
@@ -167,7 +180,7 @@ class Cache:
             raise
         return self._judge(path, fd, signature, now)
 
-    def _look_at_root(self, now: float) -> None:
+    def look_at_root(self, now: float) -> None:
         """Look where the root's path leads, at most once in `revalidate` seconds.
 
         What is found until the next look is as old as this one: with the next, all of it is
@@ -248,20 +261,21 @@ class Cache:
 
     def _compare(self, path: bytes, entry: Entry, fd: int, now: float) -> None:
         """See to it that the bytes of *entry* are compared with the file's when it is time."""
-        if now < entry.compare_at:
+        if now >= entry.compare_at:
+            # Not with the entry itself: its bytes may go before the digest comes.
+            compare = partial(self._compare_digest, path, entry.signature)
+            self._digests.ask(fd, entry.signature, now, compare)
+
+    def _compare_digest(self, path: bytes, signature: Signature, digest: str) -> None:
+        entry = self._entries.get(path)
+        if entry is None or entry.signature != signature:
             return
-
-        def compare(digest: str) -> None:
-            if self._entries.get(path) is not entry:
-                return
-            if etag_of_content(digest) == entry.etag:
-                quiet = self._quiet_ns(entry.signature) / 1e9
-                entry.compare_at = entry.checked + min(quiet, _MAX_UNCOMPARED)
-            else:
-                self._preloads.forget(path)
-                self._store.evict(path)
-
-        self._digests.ask(fd, entry.signature, now, compare)
+        if etag_of_content(digest) == entry.etag:
+            quiet = self._quiet_ns(signature) / 1e9
+            entry.compare_at = entry.checked + min(quiet, _MAX_UNCOMPARED)
+        else:
+            self._preloads.forget(path)
+            self._store.evict(path)
 
     def _load_private(self, path: bytes, fd: int, signature: Signature, now: float) -> Found:
         """Read the file for one request alone, which has paid for it."""

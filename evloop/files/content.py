@@ -86,10 +86,28 @@ class Preloaded:
         return BytesBody(self, start, stop)
 
 
-class BytesBody:
+class SizedBody:
+    """What bodies of a known size have in common: `remaining` bytes are still to be sent."""
+
+    __slots__ = ("remaining",)
+
+    remaining: int
+
+    @property
+    def done(self) -> bool:
+        """Whether all was paid for."""
+        return not self.remaining
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether more is kept than a descriptor, or a hold on shared bytes, and an offset."""
+        return False
+
+
+class BytesBody(SizedBody):
     """A range of preloaded bytes. Holds *content* until it is closed."""
 
-    __slots__ = ("_content", "_next", "remaining")
+    __slots__ = ("_content", "_next")
 
     def __init__(self, content: Preloaded, start: int, stop: int) -> None:
         content.retain()
@@ -105,14 +123,6 @@ class BytesBody:
     def advance(self, count: int) -> None:
         self._next += count
         self.remaining -= count
-
-    @property
-    def done(self) -> bool:
-        return not self.remaining
-
-    @property
-    def is_heavy(self) -> bool:
-        return False
 
     def seek(self, selected: range) -> None:
         """Go to another range of the same bytes."""

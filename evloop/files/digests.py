@@ -32,7 +32,6 @@ change time do tell, but they differ between replicas and tell about the machine
 """
 
 import os
-import secrets
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -187,7 +186,7 @@ class Digests:
         salt = self._salts.get(signature)
         if salt is None:
             _make_place(self._salts, _MAX_SALTS)
-            salt = self._salts[signature] = secrets.token_hex(_SALT_SIZE)
+            salt = self._salts[signature] = os.urandom(_SALT_SIZE).hex()
         return salt
 
     def _turn(self, now: float) -> None:

@@ -44,21 +44,27 @@ class Entry:
     where it says nothing; `size` is that of the representation; `content` is None for a file
     that is streamed. `checked` is when the disk last agreed, on the reactor's clock. An entry
     that is not `settled` may have changed again without a new time stamp; from `compare_at` on
-    its bytes are compared with the file's again. `prepared` is for those who make responses of
-    it.
+    its bytes are compared with the file's again.
+
+    `coding` is the content coding of the bytes, b"" for none; the media type is then that of what
+    was coded. `coded` is the same state as a representation of another file in its coding.
+    `varies`: which of several codings is sent depends on the request.
     """
 
     __slots__ = (
         "checked",
+        "coded",
+        "coding",
         "compare_at",
         "content",
         "etag",
         "media_type",
         "mtime",
-        "prepared",
+        "path",
         "settled",
         "signature",
         "size",
+        "varies",
     )
 
     def __init__(
@@ -73,6 +79,7 @@ class Entry:
         compare_at: float = 0.0,
         content: Preloaded | None = None,
     ) -> None:
+        self.path = path
         self.media_type = media_type(path)
         self.signature = signature
         self.etag = etag
@@ -82,7 +89,9 @@ class Entry:
         self.settled = settled
         self.compare_at = compare_at
         self.content = content
-        self.prepared: object = None
+        self.coding = b""
+        self.coded: Entry | None = None
+        self.varies = False
 
     @property
     def is_strong(self) -> bool:
@@ -114,6 +123,20 @@ def new_digest() -> blake2b:
 def etag_of_content(digest: str) -> bytes:
     """Return the strong tag of bytes that were seen: equal wherever the bytes are."""
     return b'"%b"' % digest.encode()
+
+
+def etag_of_coding(etag: bytes, coding: bytes) -> bytes:
+    """Return *etag*, that of coded bytes, as the tag of a representation in *coding*.
+
+    So it differs from that of every other coding, as strong tags must (RFC 9110 section 8.8.3.3),
+    even where the bytes are the same.
+    """
+    return b'%b-%b"' % (etag[:-1], coding)
+
+
+def coding_of_etag(etag: bytes) -> bytes:
+    """Return the coding that etag_of_coding() has put into *etag*; b"" for any other tag."""
+    return etag[:-1].rpartition(b"-")[2] if etag.endswith(b'"') and b"-" in etag else b""
 
 
 def etag_of_times(signature: Signature, salt: str = "") -> bytes:

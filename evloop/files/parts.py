@@ -3,21 +3,21 @@
 from collections.abc import Iterable, Sequence
 
 from evloop.files.bodies import FileBody, FileWindow
-from evloop.files.content import BytesBody
+from evloop.files.content import BytesBody, SizedBody
 
 GATHER_SIZE = 16 * 1024
 """Bytes that small parts and the texts between them are gathered to, at most, for one send: a copy
 costs less than another send, and is not kept."""
 
 
-class PartsBody:
+class PartsBody(SizedBody):
     """Several ranges of one file with a text before each and one after the last.
 
     Owns *source*. Only the texts are in memory; what is gathered is gathered again at the
     next peek().
     """
 
-    __slots__ = ("_ending", "_parts", "_source", "_stop", "_text", "remaining")
+    __slots__ = ("_ending", "_parts", "_source", "_stop", "_text")
 
     def __init__(
         self,
@@ -38,10 +38,6 @@ class PartsBody:
         if not self._text and self._source.remaining > GATHER_SIZE:
             return self._source.peek()
         return self._gather()
-
-    @property
-    def done(self) -> bool:
-        return not self.remaining
 
     @property
     def is_heavy(self) -> bool:

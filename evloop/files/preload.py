@@ -1,5 +1,6 @@
 """Reading a small file whole, a piece at a time, without waiting for the disk."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -75,7 +76,7 @@ class Preload:
         self.checked = checked
         self.touched = now
         self.tries = 0
-        self._subscribers: dict[Wake, None] = {}
+        self._subscribers: OrderedDict[Wake, None] = OrderedDict()
         self._view = memoryview(bytearray(self.size))
         self._digest = new_digest()
         self._offset = 0
@@ -98,10 +99,7 @@ class Preload:
 
     def next_subscriber(self) -> Wake | None:
         """Return and forget the one that has waited longest; None when there is none."""
-        for wake in self._subscribers:
-            del self._subscribers[wake]
-            return wake
-        return None
+        return self._subscribers.popitem(last=False)[0] if self._subscribers else None
 
     # Reading
 

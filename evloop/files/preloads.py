@@ -92,7 +92,7 @@ class Preloads:
         if not handover.claims:
             self.forget(path)
         if isinstance(handover.result, OSError):
-            raise handover.result
+            raise _same(handover.result)
         return handover.result
 
     def forget(self, path: bytes) -> None:
@@ -202,7 +202,7 @@ class Preloads:
                 return
             result: Entry | OSError = self._keep(preload)
         except OSError as error:
-            result = error
+            result = _same(error)
         except MemoryError:
             result = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         if isinstance(result, OSError):
@@ -240,3 +240,11 @@ class Preloads:
     def _wake_later(self, preload: Preload, when: float) -> None:
         if preload.waiting:
             self._wakes[id(preload)] = self._call_at(when, lambda now: self._wake(preload, now))
+
+
+def _same(error: OSError) -> OSError:
+    """Return an error like *error* without its traceback.
+
+    That holds the frames that it went through, each time anew, and what was read so far.
+    """
+    return OSError(error.errno, error.strerror)

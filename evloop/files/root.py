@@ -66,6 +66,21 @@ class Root:
             close_descriptor(fd)
             raise
 
+    def status(self, path: bytes) -> os.stat_result:
+        """Return what *path* leads to, as stat(2) tells it, without opening it for reading.
+
+        Raises OSError as open() does.
+        """
+        if self._fd < 0:
+            raise FileNotFoundError(errno.ENOENT, "the root is not there")
+        if self.symlinks is Symlinks.FOLLOW:
+            return os.stat(path or b".", dir_fd=self._fd)
+        fd = self._open(path, NAME_ONLY)
+        try:
+            return os.fstat(fd)
+        finally:
+            close_descriptor(fd)
+
     def look(self) -> bool:
         """Look whether the path still leads to the directory that is open; one stat.
 

@@ -1,5 +1,6 @@
 """The files that are in memory, within a budget, in the order in which they were checked."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 from evloop.files.content import Budget
@@ -19,7 +20,8 @@ class Store:
         # Candidates for eviction, checked longest ago first. One that was found in flight is
         # left out until it is checked again, or until the others are used up: stalled readers
         # are not looked at again for each file that wants room.
-        self._order: dict[bytes, None] = {}
+        # A plain dict would be walked from its first gap for each one that is taken off its front.
+        self._order: OrderedDict[bytes, None] = OrderedDict()
 
     def add(self, path: bytes, entry: Entry) -> None:
         """Take over *entry*, whose content was paid for."""
@@ -31,8 +33,8 @@ class Store:
     def confirm(self, path: bytes, entry: Entry, now: float) -> None:
         """Note that the disk agreed with *entry* at *now*."""
         entry.checked = now
-        self._order.pop(path, None)
         self._order[path] = None
+        self._order.move_to_end(path)
 
     def make_room(self, cost: int) -> bool:
         """Take *cost* bytes from the budget, and evict for it what must be evicted.
@@ -64,17 +66,15 @@ class Store:
         end = self._budget.used - size
         while self._budget.used > end:
             if not self._order:
-                self._order = dict.fromkeys(self.entries)
-            path = next(iter(self._order))
+                self._order = OrderedDict.fromkeys(self.entries)
+            path, _ = self._order.popitem(last=False)
             content = self.entries[path].content
             if content is not None and not content.is_in_flight:
                 self._drop(path)
-            else:
-                del self._order[path]
 
     def _drop(self, path: bytes) -> None:
         entry = self.entries.pop(path)
         self._order.pop(path, None)
-        entry.prepared = None
+        entry.coded = None
         if entry.content is not None:
             entry.content.give_up()

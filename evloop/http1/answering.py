@@ -49,11 +49,13 @@ class Wait:
 
 def answer(head: bytes, context: Context, now: float) -> Answer | Wait:
     """Return what *head*, which is one whole request head, is answered with."""
-    recalled = context.cache.recall(head, now)
-    if recalled is not None:
-        return recalled
+    return context.cache.recall(head, now) or plan(head, context, now)
+
+
+def plan(head: bytes, context: Context, now: float) -> Answer | Wait:
+    """Return what *head* is answered with, when it can't be recalled."""
     try:
-        request = parse_head(head)
+        request = parse_head(head, context.fields)
     except RequestError as error:
         return refuse(error, None, context, now)
     return answer_request(request, head, context, now)
@@ -67,8 +69,16 @@ def answer_request(request: Request, head: bytes, context: Context, now: float) 
         return refuse(error, request, context, now)
     if not isinstance(found, Response):
         return Wait(inf, head, request, found)
-    written = _written(found, request, context)
-    context.cache.remember(head, written, now)
+    cache = context.cache
+    if found.is_shared and request.keep_alive and request.is_http_11 and not request.has_body:
+        # Many heads are answered with this one: what is written of it is the same for all.
+        written = cache.written.get(found)
+        if written is None:
+            written = write(found, request, draining=context.draining)
+            cache.written[found] = written
+    else:
+        written = write(found, request, draining=context.draining)
+    cache.remember(head, written, now)
     return written
 
 
@@ -78,15 +88,3 @@ def refuse(error: RequestError, request: Request | None, context: Context, now: 
         context.observer.refusals += 1
     response = context.responder.refuse(error, request, now)
     return write(response, request, draining=context.draining, reason=str(error))
-
-
-def _written(response: Response, request: Request, context: Context) -> Answer:
-    """Write *response*, or find it written for another request that wants the same of it."""
-    is_plain = request.keep_alive and request.is_http_11 and not request.has_body
-    if not (response.is_shared and is_plain and not context.draining):
-        return write(response, request, draining=context.draining)
-    written = context.cache.written(response)
-    if written is None:
-        written = write(response, request)
-        context.cache.remember_written(response, written)
-    return written

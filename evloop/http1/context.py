@@ -1,9 +1,11 @@
 """What all HTTP/1 connections of a server share: who plans, who looks on, and the limits."""
 
+import re
 from dataclasses import dataclass
 from math import inf
 
 from evloop.http.responder import Responder
+from evloop.http1.head import FIELDS
 from evloop.http1.headcache import HeadCache
 from evloop.http1.states import State
 from evloop.observe.exchange import Observer
@@ -56,14 +58,22 @@ class MinRate:
 class Context:
     """Shared by all connections. `timeouts` maps each state to its seconds.
 
-    While `draining` is set, each response is the last of its connection.
+    While `draining` is set, each response is the last of its connection. `fields` picks those
+    that the responder reads of a request.
     """
 
-    __slots__ = ("cache", "draining", "limits", "observer", "responder", "timeouts")
+    __slots__ = ("cache", "draining", "fields", "limits", "observer", "responder", "timeouts")
 
     def __init__(
-        self, responder: Responder, observer: Observer, cache: HeadCache, limits: Limits
+        self,
+        responder: Responder,
+        observer: Observer,
+        cache: HeadCache,
+        limits: Limits,
+        *,
+        fields: re.Pattern[bytes] = FIELDS,
     ) -> None:
+        self.fields = fields
         self.responder = responder
         self.observer = observer
         self.cache = cache

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from evloop.http.request import RequestError
 from evloop.http.response import Body, Buffer, Window
-from evloop.http1.answering import Wait, answer, answer_request, refuse
+from evloop.http1.answering import Wait, answer, answer_request, plan, refuse
 from evloop.http1.context import Context, MinRate
 from evloop.http1.framing import split_head
 from evloop.http1.states import FINAL, TRANSITIONS, State
@@ -107,7 +107,7 @@ class Http1Protocol:
                 if not data:
                     return  # nothing of a request has come: the idle deadline stands
             self._received = data
-            self._take_head(now, 0)
+            self._take_head(now, 0, data)
         elif state is _HEAD:
             searched = len(self._received)
             self._received += data
@@ -163,9 +163,11 @@ class Http1Protocol:
         wait = self._wait
         if self.state is _WAITING_FILE and wait is not None and wait.request is not None:
             self._wait = None
-            self._proceed(
-                answer_request(wait.request, wait.head, self._context, now), wait.head, now
-            )
+            found = answer_request(wait.request, wait.head, self._context, now)
+            if isinstance(found, Answer):
+                self._start(found, wait.head, now)
+            else:  # the file has changed meanwhile, and may do so again and again
+                self._wait_for(found, wait.until, now)
 
     def lost(self, error: OSError, now: float) -> None:
         self._abort(EndReason.CLIENT_RESET, now)
@@ -221,10 +223,10 @@ class Http1Protocol:
 
     # Requests
 
-    def _take_head(self, now: float, searched: int) -> None:
+    def _take_head(self, now: float, searched: int, unknown: bytes = b"") -> None:
         """Answer the next request in what was received, if it is whole.
 
-        The first *searched* bytes are known not to end it.
+        The first *searched* bytes are known not to end it, and *unknown* can't be recalled.
         """
         max_size = self._context.limits.max_head_size
         try:
@@ -233,19 +235,16 @@ class Http1Protocol:
             self._refuse(error, now)
             return
         if head:
-            self._proceed(answer(head, self._context, now), head, now)
+            plan_or_recall = plan if head is unknown else answer
+            found = plan_or_recall(head, self._context, now)
+            if isinstance(found, Answer):
+                self._start(found, head, now)
+            else:
+                self._wait_for(found, now + self._context.limits.file_timeout, now)
         elif not self._received:
             self._enter(_IDLE, now)
         elif self.state is not _HEAD:
             self._enter(_HEAD, now)
-
-    def _proceed(self, found: Answer | Wait, head: bytes, now: float) -> None:
-        if isinstance(found, Wait):
-            self._wait = found
-            self._enter(_WAITING_FILE, now)
-            found.until = now + self._context.limits.file_timeout
-        else:
-            self._start(found, head, now)
 
     def _refuse(self, error: RequestError, now: float) -> None:
         """Answer *error* to what was not understood, or to a peer that may not even ask."""
@@ -301,6 +300,12 @@ class Http1Protocol:
 
     # Waiting
 
+    def _wait_for(self, wait: Wait, until: float, now: float) -> None:
+        """Wait until the file of a request is in memory, or it is *until*."""
+        wait.until = until
+        self._wait = wait
+        self._enter(_WAITING_FILE, now)
+
     def _ask_disk_again(self, now: float) -> None:
         self._wait = None
         if self._min_rate is not None:
@@ -309,11 +314,11 @@ class Http1Protocol:
 
     def _give_up_waiting(self, now: float) -> None:
         wait = self._wait
+        assert wait is not None, "WAITING_FILE without what it waits for"
         self._cancel_wait()
-        if wait is not None:
-            error = RequestError(503, "the disk took too long", (_RETRY_AFTER,))
-            found = refuse(error, wait.request, self._context, now)
-            self._start(found, wait.head, now)
+        error = RequestError(503, "the disk took too long", (_RETRY_AFTER,))
+        found = refuse(error, wait.request, self._context, now)
+        self._start(found, wait.head, now)
 
     def _cancel_wait(self) -> None:
         if self._wait is not None:

@@ -29,7 +29,7 @@ class Answer:
     empty, and `head` goes out and then new_body(). `head` ends with the empty line, and the page
     if there is one; `head_size` is without it. `size` is that of the buffers, in bytes. `after`
     is the state that follows when all is sent: IDLE or LINGERING. `reason` is for the log.
-    `is_shared`: the cache keeps it for more than one head, and has counted it.
+    `generation` is the head cache's, which counts it once in each.
     """
 
     __slots__ = (
@@ -38,9 +38,9 @@ class Answer:
         "after",
         "buffers",
         "fresh_until",
+        "generation",
         "head",
         "head_size",
-        "is_shared",
         "reason",
         "size",
         "status",
@@ -54,8 +54,8 @@ class Answer:
         self.head_size = len(head)
         self.after = after
         self.reason = reason
-        self.is_shared = False
-        self.fresh_until = response.fresh_until if after is State.IDLE else NEVER
+        self.generation = 0
+        self.fresh_until = response.fresh_until
         self._body = body
         self._content = response.content
         self.buffers = _buffers(self.head, response.content) if body is None else ()
@@ -109,7 +109,10 @@ def write(
         fields.append(_CLOSE)
     elif request is not None and not request.is_http_11:
         fields.append(_KEEP_ALIVE)
-    return Answer(response, render_head(response.status, fields), after, body, reason)
+    written = Answer(response, render_head(response.status, fields), after, body, reason)
+    if draining:
+        written.fresh_until = NEVER  # it is the last for another reason than its request
+    return written
 
 
 def render_head(status: int, fields: Iterable[Field]) -> bytes:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from socket import SHUT_WR, SocketType
 
-from evloop.net.linger import Lingering
 from evloop.net.poller import BROKEN
 from evloop.net.pool import ConnectionPool, Member
 from evloop.net.protocol import NOTHING, READ, WRITE, Closing, Protocol, Retention
@@ -20,14 +19,15 @@ CROWD = 32
 BURST_SIZE = 256 * 1024
 """Bytes in one turn, at most but for the last send: a fast download leaves them theirs."""
 
+# What a connection has when its own is closed or lingers.
+_NO_SOCKET = SocketType()
+_NO_SOCKET.close()
+
 _log = logging.getLogger("evloop")
 
 
 class Connection(Member):
-    """Carries bytes between a socket and a protocol. Owns the socket.
-
-    `protocol` becomes a Lingering when it is over and the client may still be reading.
-    """
+    """Carries bytes between a socket and a protocol. Owns the socket, until it lingers."""
 
     __slots__ = ("_pool", "_settled", "_socket", "protocol", "slot")
 
@@ -79,9 +79,7 @@ class Connection(Member):
 
     def finish(self, now: float) -> None:
         """Let what is being answered, or waits in the socket to be read, be the last."""
-        if self._settled.interest & READ:
-            self._receive(now)
-        self._do(self.protocol.finish, now)
+        self._do(self._finish, now)
 
     def shut_down(self, now: float) -> None:
         """End at once, because the server does or needs the room."""
@@ -89,8 +87,12 @@ class Connection(Member):
         self.close()
 
     def evict(self, now: float) -> bool:
+        if self._socket.fileno() < 0:
+            return False  # it went by itself
         protocol, since = self.protocol, self.protocol.since
         self._do(self._receive, now)
+        if self._socket.fileno() < 0:
+            return True
         if protocol.since != since or protocol.state.retention is Retention.BUSY:
             return False  # a request was there, and is answered or being answered
         self.shut_down(now)
@@ -100,10 +102,12 @@ class Connection(Member):
         """Log a defect of this program and close this one connection."""
         now = self._pool.reactor.now
         failures = self._pool.failures
-        if failures.allows(now):
-            _log.error("a connection failed%s", failures.note, exc_info=error)
-        self.protocol.fail(now)
-        self.close()
+        try:
+            if failures.allows(now):
+                _log.error("a connection failed%s", failures.note, exc_info=error)
+        finally:  # without memory there may be no message either
+            self.protocol.fail(now)
+            self.close()
 
     def close(self) -> None:
         """Close the socket and release everything. May be called again."""
@@ -115,11 +119,11 @@ class Connection(Member):
             reset_on_close(sock)
         pool = self._pool
         pool.reactor.timers.forget(self)
+        pool.heavy.discard(self)
         try:
             pool.reactor.remove(fd)
         finally:
             close_quietly(sock)
-            pool.heavy.discard(self)
             pool.released(self.protocol.peer)
 
     # Bytes
@@ -172,12 +176,21 @@ class Connection(Member):
 
     # Keeping in line with the protocol
 
+    def _finish(self, now: float) -> None:
+        if self._settled.interest & READ:
+            self._receive(now)
+        self.protocol.finish(now)
+
     def _do(self, stimulus: Callable[[float], None], now: float) -> None:
-        stimulus(now)
-        if self.protocol.state.interest & WRITE:
-            self._transmit(now)
-        if self.protocol.state is not self._settled:
-            self._settle(now)
+        """Do what another one asks for, whose work goes on whatever becomes of this connection."""
+        try:
+            stimulus(now)
+            if self.protocol.state.interest & WRITE:
+                self._transmit(now)
+            if self.protocol.state is not self._settled:
+                self._settle(now)
+        except Exception as error:
+            self.fail(error)
 
     def _go_on(self, stimulus: Callable[[float], None], now: float) -> None:
         before = self._settled
@@ -209,14 +222,17 @@ class Connection(Member):
             self.protocol.on_wake(self.wake)
 
     def _end(self, closing: Closing, now: float) -> None:
-        if closing is _LINGER:
-            try:
-                self._socket.shutdown(SHUT_WR)
-            except OSError:
-                pass  # the peer is gone: nothing keeps it from being closed
-            else:
-                timeout = self._pool.limits.linger_timeout
-                self.protocol = Lingering(self.protocol.peer, now, timeout)
-                self._settle(now)
-                return
-        self.close()
+        sock, pool = self._socket, self._pool
+        if closing is not _LINGER or sock.fileno() < 0:
+            self.close()
+            return
+        try:
+            sock.shutdown(SHUT_WR)
+        except OSError:
+            self.close()  # the peer is gone
+            return
+        pool.reactor.timers.forget(self)
+        pool.heavy.discard(self)
+        pool.reactor.unregister(sock.fileno())
+        self._socket = _NO_SOCKET
+        pool.lingering.add(sock, self.protocol.peer, now)

@@ -7,7 +7,7 @@ from math import inf
 from socket import SocketType
 
 from evloop.net.connection import Connection
-from evloop.net.pool import LOG_INTERVAL, SURVEY_INTERVAL, ConnectionPool
+from evloop.net.pool import LOG_INTERVAL, ConnectionPool
 from evloop.net.protocol import NOTHING, READ, Protocol
 from evloop.net.timers import Slot
 from evloop.net.transport import accept
@@ -20,6 +20,9 @@ BACKLOG = 4096
 second. The kernel's net.core.somaxconn bounds it too."""
 ACCEPT_PAUSE = 0.5
 """Seconds to look away when the system has no room for another connection."""
+
+FULL_PAUSE = 0.05
+"""Seconds to look away when all connections are busy, unless one ends before."""
 
 # ENOSPC: epoll may not watch one more (epoll_ctl(2)).
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC})
@@ -103,11 +106,9 @@ class Listener:
 
         Only at the beginning of a turn it is known that one has.
         """
-        pool = self._pool
-        while is_needed and pool.is_full:
-            if not pool.make_room(now):
-                self._look_away(now + SURVEY_INTERVAL)
-                return False
+        if is_needed and not self._pool.make_room(now):
+            self._look_away(now + FULL_PAUSE)
+            return False
         return is_needed
 
     def _welcome(self, accepted: SocketType, address: str, now: float) -> None:

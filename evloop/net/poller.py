@@ -28,6 +28,9 @@ class Poller(Protocol):
     def forget(self, fd: int, /) -> None:
         """Report *fd* no more: it is about to be closed."""
 
+    def unregister(self, fd: int, /) -> None:
+        """Report *fd* no more, which stays open."""
+
     def poll(self, timeout: float, max_events: int, /) -> list[tuple[int, int]]:
         """Return (descriptor, ready bits), waiting up to *timeout* seconds; -1: for ever."""
 
@@ -42,12 +45,13 @@ def default_poller() -> Poller:
 class EpollPoller:
     """The kernel's epoll, called without anything in between."""
 
-    __slots__ = ("close", "modify", "poll", "register")
+    __slots__ = ("close", "modify", "poll", "register", "unregister")
 
     def __init__(self) -> None:
         epoll = select.epoll()
         self.register = epoll.register
         self.modify = epoll.modify
+        self.unregister = epoll.unregister
         self.poll = epoll.poll
         self.close = epoll.close
 
@@ -79,6 +83,8 @@ class SelectorPoller:
     def forget(self, fd: int, /) -> None:
         if fd in self._selector.get_map():
             self._selector.unregister(fd)
+
+    unregister = forget
 
     def poll(self, timeout: float, max_events: int, /) -> list[tuple[int, int]]:
         ready = self._selector.select(None if timeout < 0 else timeout)

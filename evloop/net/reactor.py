@@ -100,6 +100,11 @@ class Reactor:
             except Exception as error:
                 timed.fail(error)
 
+    def unregister(self, fd: int) -> None:
+        """Forget *fd*, which stays open."""
+        del self._handlers[fd]
+        self._poller.unregister(fd)
+
     def descriptors(self) -> list[int]:
         """Return those that are registered now."""
         return list(self._handlers)

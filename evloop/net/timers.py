@@ -23,6 +23,9 @@ TICK = 0.125
 """Seconds: a deadline on the wheel is met this much late, at most."""
 _FINE_TICKS = 16
 """A deadline this many ticks away has a slot of one tick; twice as far, one of two ticks."""
+MAX_LOOKS = 1024
+"""So many on the wheel are looked at in one turn, at most: about half a millisecond. Of those who
+came together as many are due together, though most of them have been active since."""
 
 _log = logging.getLogger("evloop")
 
@@ -129,11 +132,19 @@ class Timers:
     def expire(self, now: float) -> Iterator[Timed]:
         """Yield what is due at *now*; the caller calls expire() of each.
 
-        A caller that stops in between gets the others at its next call.
+        A caller that stops in between gets the others at its next call, and so does one that gets
+        none because MAX_LOOKS were only to be put elsewhere: timeout() is 0 until all are seen.
         """
         # The wheel goes first: short waits come again and again, and could keep it from turning.
-        while self._first_due() <= now:
-            yield from self._empty(self._slots[self._dues[0]], now)
+        looks = MAX_LOOKS
+        while looks and self._first_due() <= now:
+            looks -= 1
+            timed = self._slots[self._dues[0]].pop()
+            timed.slot = None
+            if timed.deadline <= now:
+                yield timed
+            else:
+                self.watch(timed, now)
         heap = self._heap
         while heap and heap[0][0] <= now:
             timed = heapq.heappop(heap)[2]
@@ -148,15 +159,6 @@ class Timers:
                 return due * TICK
             del self._slots[heapq.heappop(self._dues)]
         return inf
-
-    def _empty(self, slot: Slot, now: float) -> Iterator[Timed]:
-        while slot:
-            timed = slot.pop()
-            timed.slot = None
-            if timed.deadline <= now:
-                yield timed
-            else:
-                self.watch(timed, now)
 
 
 def _due(deadline: float, now: float) -> int:

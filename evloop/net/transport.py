@@ -28,17 +28,27 @@ the same of the socket, and anything else of the file."""
 
 # Python 3.12 is the first to name the option on Linux.
 _NOTSENT_LOWAT = {"linux": 25, "darwin": 0x201}.get(sys.platform)
+# Before an IPv4 peer's address on an IPv6 socket (RFC 4291 section 2.5.5.2). All of these are in
+# one /64 network, whose limit is that of one client.
+_MAPPED = "::ffff:"
 # Accepted sockets take these options from the listening one.
 _INHERITS = sys.platform == "linux"
 
 
 def listening_socket(
-    host: str, port: int, backlog: int, send_queue: int, scope_id: int = 0
+    host: str,
+    port: int,
+    backlog: int,
+    send_queue: int,
+    scope_id: int = 0,
+    *,
+    dual_stack: bool = False,
 ) -> SocketType:
     """Return a non-blocking socket that listens on *host* and *port*.
 
     *send_queue*: unsent bytes that the kernel may hold for each connection; *scope_id*: the
-    interface of a link-local IPv6 address.
+    interface of a link-local IPv6 address; *dual_stack*: whether `::` takes IPv4 as well
+    (RFC 3493 section 5.3).
 
     Raises OSError when the address can't be had.
     """
@@ -47,7 +57,7 @@ def listening_socket(
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual_stack)
         _set_options(listener, send_queue)
         listener.bind((host, port, 0, scope_id) if scope_id else (host, port))
         listener.listen(backlog)
@@ -58,10 +68,36 @@ def listening_socket(
     return listener
 
 
+def check_listener(sock: socket.socket) -> None:
+    """Raise ValueError, with a reason, for what adopt() can't take over."""
+    if sock.fileno() < 0:
+        raise ValueError("it is closed")
+    if sock.family not in {socket.AF_INET, socket.AF_INET6} or sock.type != socket.SOCK_STREAM:
+        raise ValueError("a TCP socket is wanted")
+    if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        raise ValueError("it does not listen: call listen() first")
+
+
+def adopt(sock: socket.socket, send_queue: int) -> SocketType:
+    """Take over *sock*, which listens already; the object that was given is closed by that.
+
+    Raises OSError when it can't have its options; then it is closed for everybody.
+    """
+    listener = SocketType(sock.family, sock.type, sock.proto, sock.detach())
+    try:
+        _set_options(listener, send_queue)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
 def accept(listener: SocketType, send_queue: int) -> tuple[SocketType, str]:
     """Return a connection from the backlog and its peer's address.
 
-    It is non-blocking and has the listener's options. Raises OSError as accept(2) does:
+    The address of an IPv4 peer is an IPv4 address, also where `::` takes IPv4 as well. The
+    connection is non-blocking and has the listener's options. Raises OSError as accept(2) does:
     ECONNABORTED for a connection that is gone already.
     """
     # What socket.socket.accept() calls, in every Python so far. No public name leads here (the
@@ -75,7 +111,7 @@ def accept(listener: SocketType, send_queue: int) -> tuple[SocketType, str]:
     except OSError as error:  # some systems say EINVAL of a connection that was reset
         accepted.close()
         raise ConnectionAbortedError(errno.ECONNABORTED, "gone before it was ready") from error
-    return accepted, address[0]
+    return accepted, address[0].removeprefix(_MAPPED)
 
 
 def _set_options(sock: SocketType, send_queue: int) -> None:

@@ -1,6 +1,6 @@
-"""What the program itself says: messages to standard error, the greeting to standard output.
+"""What the program itself says, all of it on standard error: standard output is the log's.
 
-Both go through writers that never block, so that a terminal nobody reads does not stop the
+It goes through a writer that never blocks, so that a terminal nobody reads does not stop the
 loop. What is not taken waits in memory, up to a limit; further messages are lost, and their
 number is written when the rest was taken. That is tried with each further message, by the loop
 if it was given with attach(), and for a moment at the end of the process.
@@ -14,9 +14,9 @@ from collections.abc import Callable
 from evloop.observe.logwriter import DRAIN_PATIENCE, RETRY, CallAt, LogWriter
 
 MAX_MESSAGES = 64 * 1024
-"""Bytes of messages that wait, for each stream: as many as a pipe holds (pipe(7))."""
-MESSAGES_SIZE = 512 * 1024
-"""Bytes of memory that both streams take at the worst, the room of two threads included: 440 KiB
+"""Bytes of messages that wait: as many as a pipe holds (pipe(7))."""
+MESSAGES_SIZE = 320 * 1024
+"""Bytes of memory that messages take at the worst, the room of a thread included: 225 to 265 KiB
 by measure (tests/observe/test_messages.py)."""
 
 
@@ -25,24 +25,16 @@ def _lost_line(count: int) -> bytes:
 
 
 class Messages(logging.Handler):
-    """Writes log records to one descriptor, and what is said to another one.
+    """Writes log records, and what is said, to a descriptor.
 
-    The descriptors are borrowed. One that is not open takes nothing. May be used from any
-    thread.
+    The descriptor is borrowed. One that is not open takes nothing. May be used from any thread.
     """
 
-    def __init__(
-        self,
-        error_fd: int = 2,
-        output_fd: int = 1,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, fd: int = 2, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("evloop: %(message)s"))
         self._clock = clock
-        self._errors = _writer(error_fd, None)
-        self._output = _writer(output_fd, "the standard output")
-        self._writers = [each for each in (self._errors, self._output) if each is not None]
+        self._writer = _writer(fd)
         self._call_at: CallAt | None = None
         self._loop_thread = 0
         self._is_scheduled = False
@@ -53,13 +45,13 @@ class Messages(logging.Handler):
             text = self.format(record)
         except Exception:  # wrong arguments: say at least where
             text = f"evloop: {record.msg!r} with wrong arguments ({record.pathname})"
-        self._put(self._errors, text)
+        self._put(text)
 
     def say(self, text: str) -> None:
-        """Write *text* and a line feed to the standard output."""
+        """Write *text* and a line feed as they are."""
         self.acquire()
         try:
-            self._put(self._output, text)
+            self._put(text)
         finally:
             self.release()
 
@@ -78,8 +70,8 @@ class Messages(logging.Handler):
         """Give slow readers a moment to take what waits. logging calls this at exit."""
         self.acquire()
         try:
-            for writer in self._writers:
-                writer.drain(DRAIN_PATIENCE)
+            if self._writer is not None:
+                self._writer.drain(DRAIN_PATIENCE)
         finally:
             self.release()
 
@@ -87,45 +79,44 @@ class Messages(logging.Handler):
         """Close what is owned. Later messages are dropped."""
         self.acquire()
         try:
-            for writer in (self._output, self._errors):  # which may have to tell of the other
-                if writer is not None:
-                    writer.close()
+            if self._writer is not None:
+                self._writer.close()
         finally:
             self.release()
         super().close()
 
-    def _put(self, writer: LogWriter | None, text: str) -> None:
-        if writer is not None:
+    def _put(self, text: str) -> None:
+        if self._writer is not None:
             now = self._clock()
-            writer.write(text.encode("utf-8", "backslashreplace") + b"\n", now)
-            writer.flush(now)
+            self._writer.write(text.encode("utf-8", "backslashreplace") + b"\n", now)
+            self._writer.flush(now)
             self._schedule(now)
 
     def _schedule(self, now: float) -> None:
         # call_at() is the loop's own: other threads leave the rest to the next message.
         if self._call_at is None or self._is_scheduled:
             return
-        if threading.get_ident() == self._loop_thread and self._are_waiting(now):
+        if threading.get_ident() == self._loop_thread and self._is_waiting(now):
             self._is_scheduled = True
             self._call_at(now + RETRY, self._try_again)
 
-    def _are_waiting(self, now: float) -> bool:
-        return any(writer.wait(now) >= 0 for writer in self._writers)
+    def _is_waiting(self, now: float) -> bool:
+        return self._writer is not None and self._writer.wait(now) >= 0
 
     def _try_again(self, now: float) -> None:
         self.acquire()
         try:
             self._is_scheduled = False
-            for writer in self._writers:
-                writer.flush(now)
+            if self._writer is not None:
+                self._writer.flush(now)
             self._schedule(now)
         finally:
             self.release()
 
 
-def _writer(fd: int, name: str | None) -> LogWriter | None:
+def _writer(fd: int) -> LogWriter | None:
     try:
-        writer = LogWriter(None, fd, name=name, limit=MAX_MESSAGES, delay=0.0)
+        writer = LogWriter(None, fd, name=None, limit=MAX_MESSAGES, delay=0.0)
     except OSError:  # not open; what is opened later with this number is another file
         return None
     writer.lost_line = _lost_line
@@ -149,7 +140,7 @@ def install() -> None:
 
 
 def say(text: str) -> None:
-    """Write *text* to the standard output. Needs install()."""
+    """Write *text* to standard error. Nothing without install()."""
     for messages in _installed:
         messages.say(text)
 

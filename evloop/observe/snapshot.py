@@ -40,3 +40,24 @@ class Snapshot:
     def load_all(self) -> int:
         """Bytes that loading the files of all present downloads would take."""
         return sum(self.download_sizes)
+
+
+NO_FIGURES = Snapshot(
+    connections={},
+    downloads=0,
+    download_sizes=(),
+    bytes_to_send=0,
+    bytes_buffered=0,
+    bytes_preloaded=0,
+    files_preloaded=0,
+    responses=0,
+    bytes_sent=0,
+    ends={},
+    refusals=0,
+    refused_connections=0,
+    refills=0,
+    waits=0,
+    blocking_reads=0,
+    lag=LagFigures(0.0, 0.0, 0.0, 0),
+)
+"""Those of a server that has not begun."""

@@ -5,11 +5,12 @@ import errno
 import os
 import resource
 import socket
+from collections.abc import Sequence
 
 from evloop.files.cache import Cache
 from evloop.files.root import Root
 from evloop.net.listener import BACKLOG
-from evloop.net.transport import listening_socket
+from evloop.net.transport import adopt, check_listener, listening_socket
 from evloop.observe.logwriter import LogWriter
 from evloop.process.privileges import Identity
 from evloop.settings.choices import RulesDialect
@@ -24,6 +25,7 @@ from evloop.site.siterules import SiteRules
 _RESERVED_DESCRIPTORS = 32
 _DESCRIPTORS_PER_CONNECTION = 2  # the socket, and the file of a download
 _FREE_PORT_TRIES = 8
+_NO_DIRECTORY = frozenset({errno.ENOENT, errno.ENOTDIR})
 _NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
@@ -50,7 +52,8 @@ def open_root(config: Config) -> Root:
     try:
         return Root(path, config.symlinks)
     except OSError as error:
-        raise ServerError(f"ROOT {printable(path)}: {error.strerror}") from error
+        hint = "; name one that exists" if error.errno in _NO_DIRECTORY else ""
+        raise ServerError(f"ROOT {printable(path)}: {error.strerror}{hint}") from error
 
 
 def load_rules(config: Config, cache: Cache, now: float) -> SiteRules | None:
@@ -69,11 +72,12 @@ def load_rules(config: Config, cache: Cache, now: float) -> SiteRules | None:
 
 
 def log_path(config: Config) -> str | None:
-    """Return where responses are logged: a path, `-` for the standard output, None for nowhere."""
-    where = config.access_log
-    if where == "auto":
-        where = "-" if os.isatty(1) else "off"
-    return None if where == "off" else where
+    """Return where responses are logged: a path, `-` for the standard output, None for nowhere.
+
+    `auto` is nowhere: the standard output is a program's own, unless it is the command, which
+    says what it means (evloop/cli/streams.py).
+    """
+    return None if config.access_log in {"auto", "off"} else config.access_log
 
 
 def hand_over_log(config: Config, identity: Identity) -> None:
@@ -134,11 +138,16 @@ def _is_in_use(error: ServerError) -> bool:
 
 def _listen_once(config: Config) -> list[socket.SocketType]:
     port = config.port
+    found = {host: _resolve(host) for host in config.host}
+    has_ipv4 = any(":" not in address for address, _ in found.values())
     with contextlib.ExitStack() as opened:
         sockets: list[socket.SocketType] = []
-        for host in config.host:
+        for host, (address, scope_id) in found.items():
             try:
-                sock = _bind(*_resolve(host), port, config.send_queue)
+                if address == "::" and not has_ipv4:
+                    sock = _bind_both(port, config.send_queue)
+                else:
+                    sock = _bind(address, scope_id, port, config.send_queue)
             except OSError as error:
                 if error.errno in _NO_SUCH_FAMILY and config.host == Config().host and sockets:
                     continue  # a machine without IPv6 still has a loopback
@@ -154,6 +163,33 @@ def _bind(address: str, scope_id: int, port: int, send_queue: int) -> socket.Soc
     if scope_id:
         return listening_socket(address, port, BACKLOG, send_queue, scope_id)
     return listening_socket(address, port, BACKLOG, send_queue)
+
+
+def _bind_both(port: int, send_queue: int) -> socket.SocketType:
+    """Listen on each address of this machine, IPv4 and IPv6."""
+    return listening_socket("::", port, BACKLOG, send_queue, dual_stack=True)
+
+
+def adopt_all(sockets: Sequence[socket.socket], config: Config) -> list[socket.SocketType]:
+    """Take over sockets that listen already, or raise ServerError.
+
+    None is taken over unless all can be.
+    """
+    for sock in sockets:
+        try:
+            check_listener(sock)
+        except ValueError as error:
+            raise ServerError(f"sock {sock!r}: {error}") from error
+    with contextlib.ExitStack() as opened:
+        adopted: list[socket.SocketType] = []
+        for sock in sockets:
+            try:
+                adopted.append(adopt(sock, config.send_queue))
+            except OSError as error:
+                raise ServerError(f"sock: {error.strerror}") from error
+            opened.callback(adopted[-1].close)
+        opened.pop_all()
+    return adopted
 
 
 def _resolve(host: str) -> tuple[str, int]:
@@ -177,9 +213,21 @@ def shown_address(sock: socket.SocketType) -> tuple[str, int]:
     return host, port
 
 
+def url_of(host: str, port: int) -> str:
+    """Return what to open in a browser on this machine."""
+    if host in {"0.0.0.0", "::"}:
+        host = "localhost"
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host*, the numeric address of a socket, is reached from this machine alone."""
+    return host == "::1" or host.removeprefix("::ffff:").startswith("127.")
+
+
 def _listen_trouble(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"--port {port}: in use on {host} already; choose another, or 0 for a free one"
+        return f"--port {port}: in use on {host} already; take another, or 0 for any"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"--port {port}: no permission to listen there; choose one above 1023"
     return f"--host {host}: can't listen on port {port}: {error.strerror}"

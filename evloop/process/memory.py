@@ -11,13 +11,18 @@ import sys
 from typing import NamedTuple
 
 from evloop.files.cache import DIGESTS_SIZE
+from evloop.files.compression import COMPRESSION_SIZE
+from evloop.files.listing import SORT_SIZE
+from evloop.files.variants import VARIANTS_SIZE
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
 from evloop.net.pool import ADDRESSES_SIZE
 from evloop.observe.logwriter import LOG_SIZE
 from evloop.observe.messages import MESSAGES_SIZE
-from evloop.settings.choices import RulesDialect
+from evloop.settings.choices import Listing, RulesDialect
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.units import format_size
+from evloop.site.directories import ARCHIVE_SIZE, MAX_ARCHIVES
+from evloop.site.listing import LISTING_SIZE, MAX_LISTINGS
 from evloop.site.routes import ROUTES_SIZE
 from evloop.site.rules.model import RULES_SIZE
 
@@ -58,12 +63,16 @@ class MemoryPlan(NamedTuple):
     refill_buffer: int
     receive_buffer: int
     """What one turn reads of a request head before it is joined to what is there."""
+    directories: int
+    """What is listed, sorted and sent as archives."""
     memory_budget: int
     connections: int
     """So many may be open at once."""
     heavy_connections: int
     """So many of them may hold more than LIGHT_SIZE at once: a part of a request head, requests
     that wait for their turn, or a body of several parts."""
+    compression: int
+    """The state of the compressor, where there is one."""
     heavy_size: int
     """What one of these may hold at the worst."""
     rules: int = 0
@@ -77,9 +86,12 @@ class MemoryPlan(NamedTuple):
             Term("routes", ROUTES_SIZE),
             Term("rules", self.rules),
             Term("digests", DIGESTS_SIZE),
+            Term("variants", VARIANTS_SIZE),
+            Term("compression", self.compression),
             Term("addresses", ADDRESSES_SIZE),
             Term("log", LOG_SIZE),
             Term("messages", MESSAGES_SIZE),
+            Term("directories", self.directories),
             Term("preloaded files", self.memory_budget),
             Term("connections", self.connections_size),
         )
@@ -123,9 +135,11 @@ def plan_memory(
         start=start_size,
         refill_buffer=config.chunk_size,
         receive_buffer=config.max_head_size,
+        directories=_directories_size(config),
         memory_budget=config.memory_budget,
         connections=most,
         heavy_connections=most,
+        compression=COMPRESSION_SIZE if config.compress else 0,
         heavy_size=CONNECTION_SIZE + config.max_head_size,
         rules=0 if config.rules is RulesDialect.OFF else RULES_SIZE,
     )
@@ -140,6 +154,16 @@ def plan_memory(
         needed = f"at least {format_size(least.ceiling)} is wanted"
         raise ConfigError("--memory-limit", format_size(limit), needed)
     return least
+
+
+def _directories_size(config: Config) -> int:
+    """Return the bytes that listings and archives may come to take, as far as they may be on."""
+    size = 0
+    if config.listing is not Listing.OFF:
+        size += MAX_LISTINGS * LISTING_SIZE
+    if config.archives:
+        size += MAX_ARCHIVES * ARCHIVE_SIZE
+    return size + SORT_SIZE if size else 0
 
 
 def _least(wanted: MemoryPlan, *, implied: bool) -> MemoryPlan:
@@ -180,5 +204,21 @@ def process_size() -> int:
         with open("/proc/self/statm", "rb") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024  # getrusage(2): kilobytes
+        return _peak_by_usage()
+
+
+def peak_size() -> int:
+    """Return the most bytes that were resident since the program began."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            # VmHWM (proc_pid_status(5)). ru_maxrss would be that of the process that started
+            # this one, where it was larger: it lasts through execve(2).
+            peaks = [line.split()[1] for line in status if line.startswith(b"VmHWM:")]
+        return int(peaks[0]) * 1024
+    except (OSError, IndexError):  # another system, or a sandbox with a /proc of its own
+        return _peak_by_usage()
+
+
+def _peak_by_usage() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # getrusage(2): kilobytes

@@ -1,5 +1,6 @@
 """The life of a server: its phases, and what it may be told in each of them."""
 
+import signal
 from enum import Enum
 
 
@@ -24,6 +25,21 @@ class Command(Enum):
     """SIGINT or SIGTERM."""
     LOG_SIGNAL = "log signal"
     """SIGUSR1 or SIGHUP."""
+
+
+# How a command goes to the loop: one byte each. Signals say their number, and there are none
+# as high as these.
+FINISH_BYTE = 0xF0
+STOP_BYTE = 0xF1
+COMMANDS: dict[int, Command] = {
+    FINISH_BYTE: Command.FINISH,
+    STOP_BYTE: Command.STOP,
+    signal.SIGINT: Command.END_SIGNAL,
+    signal.SIGTERM: Command.END_SIGNAL,
+    signal.SIGUSR1: Command.LOG_SIGNAL,
+    signal.SIGHUP: Command.LOG_SIGNAL,
+}
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 
 class Effect(Enum):

@@ -4,71 +4,64 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from math import inf
+from socket import socket
+from typing import Any, Unpack
 from weakref import WeakSet
 
-from evloop.net.lag import LagFigures
 from evloop.observe import messages
-from evloop.observe.snapshot import Snapshot
+from evloop.observe.snapshot import NO_FIGURES, Snapshot
 from evloop.process.cgroup import cgroup_limit
-from evloop.process.environment import ServerError, connection_limit, listen
+from evloop.process.environment import ServerError, adopt_all, connection_limit, listen, url_of
 from evloop.process.memory import MemoryPlan, plan_memory, process_size
-from evloop.process.phases import EFFECTS, WRONG_PHASE, Command, Effect, Phase
+from evloop.process.phases import (
+    COMMANDS,
+    EFFECTS,
+    FINISH_BYTE,
+    SIGNALS,
+    STOP_BYTE,
+    WRONG_PHASE,
+    Effect,
+    Phase,
+)
 from evloop.process.worker import Worker
 from evloop.settings.config import Config
+from evloop.settings.keywords import Settings
 from evloop.settings.units import format_duration
 
 __all__ = ["Phase", "Server"]
 
 _log = logging.getLogger("evloop")
 
-# How a command goes to the loop: one byte each. Signals say their number, and there are none
-# as high as these.
-_FINISH_BYTE = 0xF0
-_STOP_BYTE = 0xF1
-_COMMANDS: dict[int, Command] = {
-    _FINISH_BYTE: Command.FINISH,
-    _STOP_BYTE: Command.STOP,
-    signal.SIGINT: Command.END_SIGNAL,
-    signal.SIGTERM: Command.END_SIGNAL,
-    signal.SIGUSR1: Command.LOG_SIGNAL,
-    signal.SIGHUP: Command.LOG_SIGNAL,
-}
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
-
-
-_NO_FIGURES = Snapshot(
-    connections={},
-    downloads=0,
-    download_sizes=(),
-    bytes_to_send=0,
-    bytes_buffered=0,
-    bytes_preloaded=0,
-    files_preloaded=0,
-    responses=0,
-    bytes_sent=0,
-    ends={},
-    refusals=0,
-    refused_connections=0,
-    refills=0,
-    waits=0,
-    blocking_reads=0,
-    lag=LagFigures(0.0, 0.0, 0.0, 0),
-)
-
 
 class Server:
     """A server of one directory, for one life.
+
+    The settings are those of a Config, which may be given ready made instead:
+    `Server(root="public", port=0)`. With *sock*, one or more TCP sockets that listen already,
+    `host` and `port` mean nothing. open() takes them over: they are closed for whoever gave them.
+
+    Raises ConfigError, which names the setting, for values that can't be used.
 
     open() binds, run() serves until finish() or stop(), which any thread may call at any time.
     All that is open is closed when run() returns, or by close() when it was not called. The
     child of a fork has the server closed, and the parent goes on undisturbed.
     """
 
-    def __init__(self, config: Config | None = None) -> None:
-        self.config = config or Config()
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        sock: socket | Sequence[socket] = (),
+        **settings: Unpack[Settings],
+    ) -> None:
+        if config is not None and settings:
+            raise TypeError(f"a Config, or its settings: both were given ({', '.join(settings)})")
+        values: Mapping[str, Any] = settings
+        self.config = config or Config(**values)
+        self._given = (sock,) if isinstance(sock, socket) else tuple(sock)
         self.phase = Phase.NEW
         self._worker: Worker | None = None
         self._plan: MemoryPlan | None = None
@@ -93,8 +86,9 @@ class Server:
         config = self.config
         limit = connection_limit(config.max_connections)
         plan = plan_memory(config, process_size(), limit, cgroup_limit())
+        sockets = adopt_all(self._given, config) if self._given else listen(config)
         try:
-            worker = Worker(config, plan, listen(config), self._obey)
+            worker = Worker(config, plan, sockets, self._obey)
         except OSError as error:
             raise ServerError(f"can't open what serving takes: {error.strerror}") from error
         with self._lock:
@@ -127,11 +121,11 @@ class Server:
         """
         if timeout is not None:
             self._patience = timeout
-        self._say(_FINISH_BYTE)
+        self._say(FINISH_BYTE)
 
     def stop(self) -> None:
         """End at once. Before run() it is kept in mind: run() then returns at once."""
-        self._say(_STOP_BYTE)
+        self._say(STOP_BYTE)
 
     def close(self) -> None:
         """Close what open() has opened, when run() is not going to be called.
@@ -187,7 +181,7 @@ class Server:
             fd = worker.waker.writer.fileno()
             before = signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
             restored.callback(signal.set_wakeup_fd, before)
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 handler = signal.signal(number, _ignore)
                 restored.callback(signal.signal, number, handler or signal.SIG_DFL)
             yield
@@ -204,14 +198,14 @@ class Server:
         with self._lock:
             if self._worker is None:
                 self._said_early.append(command)
-            elif EFFECTS[self.phase][_COMMANDS[command]] is not Effect.NOTHING:
+            elif EFFECTS[self.phase][COMMANDS[command]] is not Effect.NOTHING:
                 self._worker.waker.write(bytes([command]))
 
     def _obey(self, said: bytes, now: float) -> None:
         """Do what was said to the waker, in the loop's thread."""
         for byte in said:
-            if byte in _COMMANDS:
-                self._do(EFFECTS[self.phase][_COMMANDS[byte]], now)
+            if byte in COMMANDS:
+                self._do(EFFECTS[self.phase][COMMANDS[byte]], now)
 
     def _do(self, effect: Effect, now: float) -> None:
         worker = self._worker
@@ -225,7 +219,7 @@ class Server:
             self.phase, self._give_up_at = Phase.FINISHING, now + self._patience
             if count := worker.drain(now):
                 _log.info(
-                    "finishing %d requests, for %s at most; a second signal ends at once",
+                    "under way: %d, which may finish for %s; a second signal ends at once",
                     count,
                     format_duration(self._patience),
                 )
@@ -253,9 +247,7 @@ class Server:
     @property
     def worker(self) -> Worker:
         """What serves, for those who look into it. Raises RuntimeError before open()."""
-        if self._worker is None:
-            raise RuntimeError(WRONG_PHASE[Phase.NEW])
-        return self._worker
+        return self._after_open()
 
     @property
     def memory(self) -> MemoryPlan:
@@ -272,14 +264,30 @@ class Server:
     @property
     def urls(self) -> list[str]:
         """What to open in a browser on this machine, for each listening socket."""
-        return [f"http://{_url_host(host)}:{port}/" for host, port in self.addresses]
+        return [url_of(host, port) for host, port in self.addresses]
+
+    @property
+    def url(self) -> str:
+        """The first of `urls`. Raises RuntimeError before open()."""
+        self._after_open()
+        return self.urls[0]
+
+    @property
+    def port(self) -> int:
+        """The port of the first listening socket. Raises RuntimeError before open()."""
+        return self._after_open().addresses[0][1]
+
+    def _after_open(self) -> Worker:
+        if self._worker is None:
+            raise RuntimeError(WRONG_PHASE[Phase.NEW])
+        return self._worker
 
     def snapshot(self) -> Snapshot:
         """Return the figures of this moment; the last ones after the end, none before open().
 
         May be called from any thread.
         """
-        return _NO_FIGURES if self._worker is None else self._worker.snapshot()
+        return NO_FIGURES if self._worker is None else self._worker.snapshot()
 
 
 _servers: WeakSet[Server] = WeakSet()
@@ -295,9 +303,3 @@ os.register_at_fork(after_in_child=_forsake_all)
 
 def _ignore(number: int, frame: object) -> None:
     """The signal's number is in the wake-up descriptor already."""
-
-
-def _url_host(host: str) -> str:
-    if host in {"0.0.0.0", "::"}:
-        return "localhost"
-    return f"[{host}]" if ":" in host else host

@@ -14,28 +14,47 @@ from socket import SocketType
 
 from evloop.files.bodies import FileBody
 from evloop.files.cache import Cache, CacheSettings
+from evloop.files.compression import Compressor
+from evloop.files.content import Budget
+from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
-from evloop.http1.context import Context, Limits
+from evloop.files.variants import Variants
+from evloop.http1.context import Context
+from evloop.http1.head import field_pattern
 from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
 from evloop.net.listener import Listener
-from evloop.net.pool import ConnectionPool, PoolLimits
-from evloop.net.protocol import Retention
+from evloop.net.pool import ConnectionPool
+from evloop.net.protocol import Closing, Retention
 from evloop.net.reactor import Reactor, Waker
 from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
 from evloop.observe.metrics import Metrics
 from evloop.observe.snapshot import Snapshot
-from evloop.process.environment import hand_over_log, load_rules, open_log, open_root, shown_address
+from evloop.process.assembly import limits, pool_limits, read_fields, site_settings
+from evloop.process.environment import (
+    hand_over_log,
+    is_loopback,
+    load_rules,
+    open_log,
+    open_root,
+    shown_address,
+)
 from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
-from evloop.settings.choices import Transfer
+from evloop.settings.choices import Listing
 from evloop.settings.config import Config
+from evloop.settings.development import as_served
+from evloop.settings.printable import printable
 from evloop.site.clock import Clock
+from evloop.site.directories import Directories
+from evloop.site.listing import Listings
+from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
 
 MAX_MEMORY_ERRORS = 50
 """Turns in a row that may end for want of memory before the worker gives up. With the pause
@@ -64,6 +83,7 @@ class Worker:
         on_bytes: Callable[[bytes, float], None],
     ) -> None:
         self._memory_errors = 0
+        config = as_served(config)
         with ExitStack() as opened:
             for sock in sockets:
                 opened.callback(sock.close)
@@ -77,7 +97,9 @@ class Worker:
             opened.callback(self.waker.close)
             self._build_site(config, plan)
             opened.callback(self._cache.close)
-            self._pool = ConnectionPool(self.reactor, _pool_limits(config, plan))
+            if self._negotiator is not None:
+                opened.callback(self._negotiator.close)
+            self._pool = ConnectionPool(self.reactor, pool_limits(config, plan))
             self._pool.on_room = self._resume_listeners
             opened.callback(self._abort_connections)
             self._listeners: list[Listener] = []
@@ -91,10 +113,13 @@ class Worker:
         """Put together what answers requests."""
         self._reader = Reader(config.chunk_size)
         self._head_cache = HeadCache()
-        self._prepared = PreparedResponses()
+        self._prepared = PreparedResponses(self._head_cache.forget)
         cache_settings = CacheSettings(
             config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
         )
+        self._index_names = [
+            name for name in config.index if config.hidden or not name.startswith(".")
+        ]
         self._cache = Cache(
             self._root,
             self._reader,
@@ -102,20 +127,59 @@ class Worker:
             self._forget_responses,
             call_at=self.reactor.call_at,
         )
-        site_settings = SiteSettings(
-            tuple(os.fsencode(name) for name in config.index),
-            config.cache_control.encode(),
-            config.hidden,
-            config.transfer is Transfer.SENDFILE,
-            fallback=os.fsencode(config.fallback),
-            clean_urls=config.clean_urls,
-            error_pages=config.error_pages,
-        )
         rules = load_rules(config, self._cache, self.reactor.now)
-        self._site = Site(self._cache, self._reader, Clock(), site_settings, self._prepared, rules)
+        self._negotiator = self._new_negotiator(config)
+        settings = site_settings(config)
+        self._site = Site(
+            self._cache,
+            self._reader,
+            Clock(),
+            settings,
+            self._prepared,
+            directories=self._directories(config, settings),
+            negotiator=self._negotiator,
+            rules=rules,
+        )
         log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
         self._metrics = Metrics(log)
-        self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))
+        self._context = Context(
+            self._site,
+            self._metrics,
+            self._head_cache,
+            limits(config),
+            fields=field_pattern(*read_fields(config)),
+        )
+
+    def _directories(self, config: Config, settings: SiteSettings) -> Directories:
+        """Return what answers for directories without an index, or that are asked for whole."""
+        is_local = all(is_loopback(host) for host, _ in self.addresses)
+        lists = is_local if config.listing is Listing.AUTO else config.listing is Listing.ON
+        self.lists = lists
+        budget, hidden, unserved = Budget(SORT_SIZE), config.hidden, settings.unserved
+        listings = archives = None
+        if lists:
+            listings = Listings(
+                self._root,
+                budget,
+                hidden=hidden,
+                has_archives=config.archives,
+                unserved=unserved,
+            )
+        if config.archives:
+            # With tarfile, which costs a megabyte.
+            from evloop.site.archives import Archives
+
+            archives = Archives(self._root, self._reader, budget, hidden=hidden, unserved=unserved)
+        return Directories(listings, archives)
+
+    def _new_negotiator(self, config: Config) -> Negotiator | None:
+        cache = self._cache
+        variants = compressor = None
+        if config.precompressed:
+            variants = Variants(self._root, self._reader, cache, _name_unused)
+        if config.compress:
+            compressor = Compressor(cache.store, cache.budget, self.reactor.call_at)
+        return Negotiator(variants, compressor) if variants or compressor else None
 
     def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
         return Http1Protocol(self._context, peer, now)
@@ -202,6 +266,7 @@ class Worker:
 
     def _shared_descriptors(self) -> list[int]:
         descriptors = [*self.reactor.descriptors(), self.waker.writer.fileno()]
+        descriptors += self._pool.lingering.descriptors()
         if self._sink is not None and self._sink.descriptor >= 0:
             descriptors.append(self._sink.descriptor)
         return descriptors
@@ -211,6 +276,7 @@ class Worker:
         with ExitStack() as ends:
             for connection in self.connections():
                 ends.callback(connection.shut_down, now)
+            ends.callback(self._pool.lingering.close)
         self._forget_responses()
 
     def _resume_listeners(self) -> None:
@@ -218,6 +284,11 @@ class Worker:
             listener.resume()
 
     # What can be seen
+
+    @property
+    def has_index(self) -> bool:
+        """Whether the root itself has a page to show. Looks at the disk."""
+        return any(self._cache.is_file(os.fsencode(name)) for name in self._index_names)
 
     def connections(self) -> list[Connection]:
         """Return those that are open now. May be called from any thread."""
@@ -230,8 +301,11 @@ class Worker:
         bodies = [body for protocol in protocols if (body := protocol.body) is not None]
         sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
         metrics, reader = self._metrics, self._reader
+        connections = Counter(protocol.state.value for protocol in all_protocols)
+        if lingering := len(self._pool.lingering):
+            connections[Closing.LINGER.value] = lingering
         return Snapshot(
-            connections=Counter(protocol.state.value for protocol in all_protocols),
+            connections=connections,
             downloads=len(sizes),
             download_sizes=sizes,
             bytes_to_send=sum(body.remaining or 0 for body in bodies),
@@ -269,22 +343,6 @@ def _open_files(config: Config, opened: ExitStack) -> tuple[Root, LogWriter | No
     return root, sink
 
 
-def _limits(config: Config) -> Limits:
-    return Limits(
-        idle_timeout=config.idle_timeout,
-        head_timeout=config.head_timeout,
-        send_timeout=config.send_timeout,
-        linger_timeout=config.linger_timeout,
-        max_head_size=config.max_head_size,
-        min_rate=config.min_rate,
-        min_rate_grace=config.min_rate_grace,
-    )
-
-
-def _pool_limits(config: Config, plan: MemoryPlan) -> PoolLimits:
-    return PoolLimits(
-        connections=plan.connections,
-        per_address=config.max_connections_per_ip,
-        heavy=plan.heavy_connections,
-        linger_timeout=config.linger_timeout,
-    )
+def _name_unused(path: bytes, fault: str) -> None:
+    """Say once which precompressed file is not sent, and why."""
+    _log.warning("%s %s and is not sent", printable(os.fsdecode(path)), fault)

@@ -31,6 +31,15 @@ class Symlinks(Enum):
     """All, wherever they lead."""
 
 
+class Listing(Enum):
+    """Whether a directory without an index is listed."""
+
+    AUTO = "auto"
+    """While only loopback addresses are listened on."""
+    ON = "on"
+    OFF = "off"
+
+
 class LogFormat(Enum):
     """How a response is written down."""
 

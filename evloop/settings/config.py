@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from evloop.settings.choices import LogFormat, PreloadMode, RulesDialect, Symlinks, Transfer
+from evloop.settings.bind import without_brackets
+from evloop.settings.choices import (
+    Listing,
+    LogFormat,
+    PreloadMode,
+    RulesDialect,
+    Symlinks,
+    Transfer,
+)
 from evloop.settings.options import (
     Option,
     check_field_value,
@@ -50,10 +58,22 @@ class Config:
     root: RootPath = "."
     host: tuple[str, ...] = field(
         default=("127.0.0.1", "::1"),
-        metadata=texts_option("ADDRESS", "address to listen on; may be repeated", check_host),
+        metadata=texts_option(
+            "ADDRESS",
+            "address to listen on, a port may follow: 0.0.0.0, [::1]:80; :: is IPv4 too unless"
+            " an IPv4 address stands beside it; may be repeated",
+            check_host,
+            without_brackets,
+        ),
     )
     port: int = field(
         default=8080, metadata=whole_option(0, 65535, "port to listen on; 0 takes a free one")
+    )
+    dev: bool = field(
+        default=False,
+        metadata=switch_option(
+            "for editing: browsers ask for each file every time, and get what was saved last"
+        ),
     )
     max_in_memory_size: int = field(
         default=1024**2,
@@ -101,6 +121,20 @@ class Config:
             "NAME", "file that answers for its directory; may be repeated", check_file_name
         ),
     )
+    listing: Listing = field(
+        default=Listing.AUTO,
+        metadata=choice_option(
+            Listing,
+            "whether a directory without an index is listed;"
+            " auto: while only loopback addresses are listened on",
+        ),
+    )
+    archives: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether a directory is sent whole for ?archive=tar or ?archive=zip"
+        ),
+    )
     cache_control: str = field(
         default="public, max-age=3600",
         metadata=text_option("VALUE", "Cache-Control of every file", check_field_value),
@@ -138,6 +172,18 @@ class Config:
         default=RulesDialect.NETLIFY,
         metadata=choice_option(
             RulesDialect, "whose reading of _headers and _redirects at the top of ROOT holds"
+        ),
+    )
+    precompressed: bool = field(
+        default=True,
+        metadata=switch_option(
+            "whether NAME.zst, NAME.br and NAME.gz beside NAME are sent to clients that accept them"
+        ),
+    )
+    compress: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether preloaded text of 1 KiB and more that has no such file is compressed in memory"
         ),
     )
     idle_timeout: float = field(
@@ -203,19 +249,25 @@ class Config:
         default="auto",
         metadata=text_option(
             "PATH",
-            "where responses are logged: a file, - for the standard output, or off;"
-            " auto: - when that is a terminal",
+            "where responses are logged: a file, - for the standard output, or off; auto: -"
+            " unless that is closed or /dev/null",
             check_path,
         ),
     )
     log_format: LogFormat = field(
         default=LogFormat.COMBINED, metadata=choice_option(LogFormat, "how responses are logged")
     )
+    verbose: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether the start also tells the strategy and the memory plan, term by term"
+        ),
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", _read_root(self.root))
         for name, option in OPTIONS.items():
-            value = _read(option_name(name), getattr(self, name), option)
+            value = read_setting(option_name(name), getattr(self, name), option)
             object.__setattr__(self, name, value)  # the way round `frozen` for its own class
 
     @property
@@ -252,29 +304,6 @@ def default_text(name: str) -> str:
     return " ".join(option.show(each) for each in (default if option.repeatable else (default,)))
 
 
-def read_config(
-    root: str, given: Mapping[str, list[str]], environment: Mapping[str, str]
-) -> Config:
-    """Return the settings that *given* (texts by setting) and the environment make.
-
-    What is given goes before the environment. A repeatable variable is a list with commas.
-
-    Raises ConfigError that names the option or the variable, and the value.
-    """
-    values: dict[str, Any] = {"root": root}
-    for name, option in OPTIONS.items():
-        source, texts = option_name(name), given.get(name)
-        if texts is None and (text := environment.get(variable_name(name))) is not None:
-            source, texts = variable_name(name), _split(text) if option.repeatable else [text]
-        if texts is not None:
-            values[name] = _read(source, texts if option.repeatable else texts[-1], option)
-    return Config(**values)
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
-
-
 def _read_root(root: RootPath) -> str:
     try:
         path = os.fsdecode(root)
@@ -285,8 +314,8 @@ def _read_root(root: RootPath) -> str:
     return path
 
 
-def _read(source: str, value: object, option: Option) -> Any:
-    """Return the setting that *value* means; *source* is what an error calls it."""
+def read_setting(source: str, value: object, option: Option) -> Any:
+    """Return the setting that *value* means; *source* is what a ConfigError calls it."""
     if not option.repeatable:
         return _read_one(source, value, option)
     members = value if isinstance(value, list | tuple) else (value,)

@@ -11,6 +11,7 @@ from typing import Any
 from evloop.settings.units import format_duration, format_size, parse_duration, parse_size
 
 _LONGEST = 100 * 365 * 86400.0  # seconds; clocks and pollers can't do with infinity
+_NO_HOST = frozenset("[]/@ ")  # of an URL, or of a list: never of a host (RFC 3986 section 3.2.2)
 _LARGEST = 1 << 60  # bytes; no file system has a file of 2^63, and sums of two sizes stay below
 
 
@@ -30,6 +31,8 @@ class Option:
     check: Callable[[Any], None] = lambda value: None
     show: Callable[[Any], str] = str
     repeatable: bool = False
+    is_switch: bool = False
+    """Whether it is on or off; on the command line its name alone then means on."""
 
     def read(self, value: object) -> Any:
         """Return the setting that *value*, of its own type or a text, means.
@@ -136,7 +139,8 @@ def switch_option(help_: str) -> dict[str, Option]:
             return value
         raise ValueError(reason)
 
-    return {"option": Option("on|off", help_, parse, take, show=lambda on: "on" if on else "off")}
+    show = {True: "on", False: "off"}.__getitem__
+    return {"option": Option("on|off", help_, parse, take, show=show, is_switch=True)}
 
 
 def _compact_size(size: int) -> str:
@@ -153,7 +157,10 @@ def check_file_name(name: str) -> None:
 def check_host(value: str) -> None:
     """Refuse what is neither a name nor an address; whether it is one of a host shows later."""
     check_not_empty(value)
-    if not value.isprintable():
+    # A resolver takes 8080 for the bits of an IPv4 address; IPv6 has two colons or more.
+    if value.isdecimal() or value.count(":") == 1:
+        raise ValueError("a name or an address is wanted; a port alone goes to --port")
+    if not value.isprintable() or not _NO_HOST.isdisjoint(value):
         raise ValueError("a name or an address is wanted")
 
 
@@ -168,9 +175,11 @@ def text_option(metavar: str, help_: str, check: Callable[[str], None]) -> dict[
     return {"option": Option(metavar, help_, check=check)}
 
 
-def texts_option(metavar: str, help_: str, check: Callable[[str], None]) -> dict[str, Option]:
-    """Several texts, each of which *check* lets pass."""
-    return {"option": Option(metavar, help_, check=check, repeatable=True)}
+def texts_option(
+    metavar: str, help_: str, check: Callable[[str], None], parse: Callable[[str], str] = str
+) -> dict[str, Option]:
+    """Several texts, each of which *check* lets pass when *parse* has made its usual form."""
+    return {"option": Option(metavar, help_, parse, check=check, repeatable=True)}
 
 
 def check_name(value: str) -> None:

@@ -1,12 +1,13 @@
 """Sizes and durations as people write them: `32KiB`, `1M`, `500ms`, `2m`.
 
-Sizes are whole bytes and their units binary (`K`, `KB` and `KiB` all mean 1024);
-durations are seconds as a float. What parse_... reads, format_... writes.
+Sizes are whole bytes and their units binary: `K` and `KiB` mean 1024. `KB` is refused, since it
+is 1000 bytes to the SI and 1024 to many programs. Durations are seconds as a float. What
+parse_... reads, format_... writes.
 """
 
 import re
 
-_SIZE = re.compile(r"(\d+)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+_SIZE = re.compile(r"(\d+)\s*([kmgt]?)(i?b)?", re.IGNORECASE | re.ASCII)
 _SIZE_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SIZE_NAMES = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -22,7 +23,14 @@ def parse_size(text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         raise ValueError("a size is a whole number with B, K, KiB, M, MiB, G or GiB behind it")
-    number, unit = found.groups()
+    number, unit, suffix = found.groups()
+    if unit and suffix and suffix.lower() == "b":
+        prefix, power = unit.upper(), _SIZE_POWERS[unit.lower()]
+        decimal, binary = (f"{base}^{power}".removesuffix("^1") for base in (1000, 1024))
+        raise ValueError(
+            f"{prefix}B may be {decimal} or {binary};"
+            f" {prefix}iB = {binary}: write {number}{prefix}iB"
+        )
     return int(number) << 10 * _SIZE_POWERS[unit.lower()]
 
 

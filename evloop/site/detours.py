@@ -5,6 +5,7 @@ with the file     its clean address, where that is another one
 without a file    a rule, then the fallback page
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from evloop.files.cache import Found
@@ -38,13 +39,12 @@ class Files(Protocol):
     def is_file(self, path: bytes) -> bool:
         """Whether there is a file at *path*."""
 
-    def send(
-        self, path: bytes, found: Found, request: Request, now: float, manner: Manner
-    ) -> Response:
-        """Return the response of what was found at *path*."""
+    @property
+    def send(self) -> Callable[[Found, Request, float, Manner], Response | Pending]:
+        """What returns the response of what was found, or what has to come first."""
 
-    def redirect(self, status: int, location: bytes, request: Request) -> Response:
-        """Return the response that leads to *location*."""
+    def redirect(self, status: int, location: bytes, route: Route, request: Request) -> Response:
+        """Return the response that leads from *route* to *location*."""
 
 
 class Detours:
@@ -72,7 +72,7 @@ class Detours:
         try:
             if rule.is_redirect:
                 location = rule.to.location(values, route.target.query)
-                return self._files.redirect(rule.status, location, request)
+                return self._files.redirect(rule.status, location, route, request)
             target = rule.to.target(values)
         except TooLongError as error:
             raise RequestError(404, "the address that a rule makes is too long") from error
@@ -87,7 +87,7 @@ class Detours:
             return found
         path, file = found
         changes = self.changes((route.address, b"/" + path), request)
-        return self._files.send(path, file, request, now, Manner(changes, status=rule.status))
+        return self._files.send(file, request, now, Manner(changes, status=rule.status))
 
     def has_index(self, target: Target) -> bool:
         """Whether *target* is a directory that lacks its slash, and has a page."""
@@ -112,7 +112,7 @@ class Detours:
         if any(self._files.is_file(each) for each in before):
             return None
         location = clean_location(address, route.target, request.target)
-        return self._files.redirect(308, location, request)
+        return self._files.redirect(308, location, route, request)
 
     def fallback(self, route: Route, request: Request, now: float) -> Response | Pending | None:
         """Return the fallback page, if the request is one of a person who goes somewhere."""
@@ -127,7 +127,7 @@ class Detours:
             return found
         changes = self.changes((b"/" + page,), request)
         manner = Manner(changes, NO_CACHE, _BY_NAVIGATION)
-        return self._files.send(page, found[1], request, now, manner)
+        return self._files.send(found[1], request, now, manner)
 
     def changes(self, paths: tuple[bytes, ...], request: Request) -> Changes | None:
         """Return what the rules say about the fields of a response that is at *paths*."""

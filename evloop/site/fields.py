@@ -10,6 +10,7 @@ from evloop.site.manner import PLAIN, Manner
 ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
 NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
 RETRY_AFTER = (b"Retry-After", b"1")
+_VARY = (b"Vary", b"Accept-Encoding")
 _SERVER = (b"Server", b"evloop/" + __version__.encode())
 
 
@@ -35,6 +36,7 @@ class ResponseFields:
             (b"Content-Type", entry.media_type),
             (b"Accept-Ranges", b"bytes"),
             NOSNIFF,
+            *_coding(entry),
         ]
         last_modified = self.last_modified(entry)
         if last_modified is not None:
@@ -48,18 +50,29 @@ class ResponseFields:
             (b"Content-Type", entry.media_type),
             (b"Cache-Control", b"no-store"),
             NOSNIFF,
+            *_coding(entry),
         ]
+        if entry.varies:
+            fields.append(_VARY)
         return manner.dress(fields, manner.status)
 
     def _caching(self, entry: Entry, manner: Manner) -> list[Field]:
-        return [
+        """What every 200, 206 and 304 has."""
+        fields = [
             *self.general(),
             (b"ETag", entry.etag),
             (b"Cache-Control", manner.cache_control or self._cache_control),
         ]
+        if entry.varies:
+            fields.append(_VARY)
+        return fields
 
     def last_modified(self, entry: Entry) -> int | None:
         """Return the time of modification, None where it means nothing or is yet to come."""
         if has_frozen_mtime(entry.mtime) or not 0 < entry.mtime <= self._clock.seconds:
             return None
         return entry.mtime
+
+
+def _coding(entry: Entry) -> list[Field]:
+    return [(b"Content-Encoding", entry.coding)] if entry.coding else []

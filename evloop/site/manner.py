@@ -20,6 +20,13 @@ class Manner(NamedTuple):
     """The fields of the request that decided."""
     status: int = 200
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is the same for all plain requests for a file."""
+        return self is PLAIN or (
+            self.changes is not None and self.changes.is_shared and self[1:] == PLAIN[1:]
+        )
+
     def dress(self, fields: list[Field], status: int) -> list[Field]:
         """Return *fields* as a response of *status* has them."""
         if self.changes is not None:

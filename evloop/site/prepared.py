@@ -1,8 +1,17 @@
 """Responses that are made once for many requests."""
 
+from collections.abc import Callable
+
 from evloop.files.entry import Entry
 from evloop.http.response import Response
 from evloop.site.rules.headers import Changes
+
+OnForget = Callable[[Response], None]
+"""Is told of each response that is not kept any more, and may have more prepared for it."""
+
+
+def ignore(response: Response) -> None:
+    """Nothing was prepared for *response*."""
 
 
 class PreparedResponses:
@@ -11,11 +20,12 @@ class PreparedResponses:
     What they take is part of what the cache reckons for an entry, so they must go with it.
     """
 
-    __slots__ = ("_changes", "_responses")
+    __slots__ = ("_changes", "_responses", "on_forget")
 
-    def __init__(self) -> None:
+    def __init__(self, on_forget: OnForget = ignore) -> None:
         self._responses: dict[Entry, Response] = {}
         self._changes: dict[Entry, Changes] = {}  # where rules have changed a response
+        self.on_forget = on_forget
 
     def get(self, entry: Entry, now: float, changes: Changes | None = None) -> Response | None:
         """Return the response with *changes* to a plain request for *entry*, if it is fresh."""
@@ -25,7 +35,10 @@ class PreparedResponses:
         return response if self._changes.get(entry) is changes else None
 
     def keep(self, entry: Entry, response: Response, changes: Changes | None = None) -> None:
-        """Keep *response* until clear(), or until another one is kept for *entry*."""
+        """Keep *response* for *entry*, in place of the one before."""
+        before = self._responses.get(entry)
+        if before is not None:
+            self.on_forget(before)
         self._responses[entry] = response
         if changes is not None:
             self._changes[entry] = changes
@@ -34,6 +47,8 @@ class PreparedResponses:
 
     def clear(self) -> None:
         """Forget all: an entry has gone, and its bytes with it."""
+        for response in self._responses.values():
+            self.on_forget(response)
         self._responses.clear()
         self._changes.clear()
 

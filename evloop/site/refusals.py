@@ -8,6 +8,7 @@ from evloop.http.request import Request, RequestError
 from evloop.http.response import Field, Response
 from evloop.site.clock import Clock
 from evloop.site.fields import NOSNIFF, RETRY_AFTER, ResponseFields
+from evloop.site.prepared import OnForget
 
 # After these the client may not mean what it seems to say: the connection is not used again.
 _CLOSING = frozenset({400, 408, 414, 431, 505})
@@ -38,9 +39,10 @@ class Refusals:
     exist costs little more than one for a file.
     """
 
-    __slots__ = ("_clock", "_fields", "_second", "_shared")
+    __slots__ = ("_clock", "_fields", "_on_forget", "_second", "_shared")
 
-    def __init__(self, clock: Clock, fields: ResponseFields) -> None:
+    def __init__(self, clock: Clock, fields: ResponseFields, on_forget: OnForget) -> None:
+        self._on_forget = on_forget
         self._clock = clock
         self._fields = fields
         self._shared: dict[tuple[int, bool], Response] = {}  # by status, and whether it is HTML
@@ -53,6 +55,8 @@ class Refusals:
             return self._new(error, request, html=html)
         if self._second != self._clock.seconds:
             self._second = self._clock.seconds
+            for response in self._shared.values():
+                self._on_forget(response)
             self._shared.clear()
         key = error.status, html
         shared = self._shared.get(key)

@@ -12,6 +12,8 @@ class SiteSettings(NamedTuple):
     """Whether names that begin with a dot are served."""
     sendfile: bool = False
     """Whether the kernel moves the bytes of streamed files."""
+    unserved: frozenset[bytes] = frozenset()
+    """What is never served, although it is there."""
     fallback: bytes = b""
     """The page for navigations to what is not there; empty: none."""
     clean_urls: bool = False

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from math import inf
 
 from evloop.files.cache import Cache
+from evloop.files.variants import FORMATS
 from evloop.http.request import Request
 from evloop.site.rules.dialect import Dialect
 from evloop.site.rules.headers import Changes, HeaderRules, parse_headers
@@ -19,8 +20,13 @@ from evloop.site.rules.model import (
 )
 from evloop.site.rules.redirects import Followed, RedirectRules, parse_redirects
 
-RULE_FILES = frozenset({HEADERS_FILE.encode(), REDIRECTS_FILE.encode()})
-"""Names at the root of the site that are never served themselves."""
+RULE_FILES = frozenset(
+    file.encode() + ending
+    for file in (HEADERS_FILE, REDIRECTS_FILE)
+    for ending in (b"", *(each.ending for each in FORMATS))
+)
+"""Names at the root of the site that are never served, listed or sent in archives: the files, and
+what somebody may have compressed beside them."""
 
 # Of one file: more are counted, and `evloop check-site` has them all.
 _MAX_REPORTED = 20
@@ -50,6 +56,7 @@ class SiteRules:
         self._complaints: dict[str, str] = {}
         self.headers = HeaderRules(dialect)
         self.redirects = RedirectRules(dialect)
+        self.fields_on_redirects = dialect.headers_on_redirects
         self.check_at = -inf
 
     def load(self, now: float) -> None:

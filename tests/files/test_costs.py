@@ -34,7 +34,10 @@ def taken() -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
-@pytest.mark.parametrize(("size", "name_size"), [(0, 1), (1, 1), (300, 200), (8000, 1)])
+SIZES = [pytest.param(*sizes, marks=pytest.mark.slow) for sizes in [(0, 1), (1, 1), (300, 200)]]
+
+
+@pytest.mark.parametrize(("size", "name_size"), [*SIZES, (8000, 1)])
 def test_small_files_take_what_the_budget_says(tmp_path: Path, size: int, name_size: int) -> None:
     count = COUNT if size < 1000 else COUNT // 10
     names = [f"{'n' * name_size}{number}" for number in range(count)]

@@ -1,5 +1,6 @@
 """Tags of streamed files: weak at first, then a digest of the bytes, and never a wrong one."""
 
+import gc
 import os
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 import evloop.files.digests
 from evloop.files.bodies import FileBody
 from evloop.files.cache import Cache, CacheSettings, Found
+from evloop.files.content import Preloaded
 from evloop.files.digests import QUIET_NS, SLICE_INTERVAL, SLICE_SIZE, Digests
 from evloop.files.entry import etag_of_content, new_digest, signature_of
 from evloop.files.preload import Preload
@@ -290,6 +292,18 @@ class TestMappedWriters:
         self.scheduler.run()
         assert self.evictions == 1
         assert self.read(cache, 101.0) == b"new."
+
+    def test_what_waits_to_be_compared_keeps_no_bytes(self, cache: Cache, tmp_path: Path) -> None:
+        gc.collect()
+        assert self.read(cache, 0.0) == b"old."
+        assert self.read(cache, 100.0) == b"old."
+        assert self.scheduler.pending == 1  # the digest is asked for
+        write(tmp_path / "file", b"newer")
+        assert self.read(cache, 101.0) == b"newer"
+        assert len([each for each in gc.get_objects() if isinstance(each, Preloaded)]) == 1
+        self.scheduler.run()
+        assert self.read(cache, 101.0) == b"newer"
+        assert self.evictions == 1
 
     def test_what_is_the_same_is_compared_ever_more_seldom(self, cache: Cache) -> None:
         self.read(cache, 0.0)

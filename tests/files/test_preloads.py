@@ -1,6 +1,7 @@
 """Files on their way into memory: the loop reads them, and who waits is woken once."""
 
 import errno
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -191,6 +192,20 @@ def test_an_error_reaches_all_who_wait(
     cold.disk.is_cold = False
     found = cold.cache.find(b"file", 0.6)  # whoever asks now gets what is there now
     assert isinstance(found, Found)
+
+
+def test_an_error_keeps_nothing_of_the_read(make: Callable[..., Cold], tmp_path: Path) -> None:
+    write(tmp_path / "file", b"data")
+    cold = make()
+    for _ in range(5):
+        cold.wait(b"file")
+    cold.preload(b"file").subscribe(lambda now: None)  # who does not fetch it: it is still held
+    cold.disk.error = errno.EIO
+    gc.collect()
+    cold.scheduler.run_until(0.1)
+    assert len(cold.answers) == len(set(map(id, cold.answers))) == 5  # each with its own traceback
+    cold.answers.clear()
+    assert not [each for each in gc.get_objects() if isinstance(each, Preload)]
 
 
 def test_an_error_reaches_who_asks_without_waiting(

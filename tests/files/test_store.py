@@ -111,10 +111,10 @@ def test_an_entry_that_goes_lets_go_of_its_content(is_read: bool) -> None:
     full = Full(3)
     full.put(b"a")
     entry = full.entries[b"a"]
-    entry.prepared = object()
+    entry.coded = Entry(b"of", entry.signature, b"", 1, checked=0.0)
     body = full.read(b"a") if is_read else None
     full.store.evict(b"a")
-    assert entry.prepared is None
+    assert entry.coded is None
     assert full.budget.used == (COST if is_read else 0)
     assert full.budget.idle == 0
     if body is not None:

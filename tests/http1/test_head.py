@@ -11,6 +11,7 @@ from evloop.http1.head import (
     MAX_FIELDS,
     MAX_HOST_ESCAPES,
     MAX_READ_FIELDS,
+    field_pattern,
     is_hopeless,
     parse_head,
 )
@@ -310,10 +311,22 @@ def test_a_request_says_what_it_wants() -> None:
     assert (request.is_http_11, request.keep_alive, request.has_body) == (True, True, False)
 
 
-def test_what_a_browser_says_of_its_fetch_is_kept() -> None:
-    lines = (b"Sec-Fetch-Site: none", b"sec-fetch-mode: navigate ", b"Sec-Fetch-Dest: document")
-    request = parse_head(head(b"GET / HTTP/1.1", *lines))
+def test_accept_encoding_is_not_accept() -> None:
+    lines = (b"Accept-Language: x", b"accept-encoding: gzip ", b"Accept: y", b"Accept-Encodings: z")
+    request = parse_head(head(b"GET / HTTP/1.1", *lines, b"ACCEPT-ENCODING:br"))
+    assert request.fields[b"accept-encoding"] == b"gzip, br"
+    assert request.fields[b"accept"] == b"y"
+    assert len(request.fields) == 3
+
+
+def test_what_not_every_site_reads_is_kept_where_it_is() -> None:
+    lines = (b"Sec-Fetch-Site: none", b"sec-Fetch-mode: navigate ", b"Sec-Fetch-Dest: document")
+    text = head(b"GET / HTTP/1.1", *lines)
+    assert parse_head(text).fields == {b"host": b"files.test"}
+    read = field_pattern(b"sec-fetch-mode")
+    request = parse_head(text, read)
     assert request.fields == {b"host": b"files.test", b"sec-fetch-mode": b"navigate"}
+    assert parse_head(head(b"GET / HTTP/1.1", b"Accept: x"), read).fields[b"accept"] == b"x"
 
 
 def test_lines_of_one_name_are_one_list() -> None:
@@ -447,7 +460,7 @@ def test_what_was_searched_is_not_searched_again() -> None:
 
 
 _NAMES = st.sampled_from(
-    [b"Accept", b"accept-language", b"RANGE", b"X-Range", b"If-Match", b"Host"]
+    [b"Accept", b"Accept-Encoding", b"accept-language", b"RANGE", b"X-Range", b"If-Match", b"Host"]
 )
 _VALUES = st.text('a :,\t\\"é/range', max_size=12).map(lambda text: text.encode("latin-1"))
 
@@ -466,7 +479,7 @@ def test_the_fields_are_those_that_the_parser_sees(lines: list[tuple[bytes, byte
         with pytest.raises(RequestError):
             parse_head(whole)
         return
-    wanted = (b"accept", b"range", b"if-match", b"host")
+    wanted = (b"accept", b"accept-encoding", b"range", b"if-match", b"host")
     assert parse_head(whole).fields == {
         name: b", ".join(seen[name]) for name in wanted if name in seen
     }

@@ -159,6 +159,15 @@ def test_a_request_waits_until_its_file_is_in_memory() -> None:
     assert walk.stage.request_count == 1
 
 
+def test_a_file_that_changes_all_the_time_does_not_put_the_end_off() -> None:
+    walk = walk_to(State.WAITING_FILE)
+    deadline = walk.protocol.deadline
+    walk.now += 1.0
+    walk.resume()
+    assert walk.state is State.WAITING_FILE
+    assert walk.protocol.deadline == deadline
+
+
 def test_a_request_that_waits_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     walk = walk_to(State.WAITING_FILE)
     monkeypatch.delattr("evloop.http1.answering.parse_head")
@@ -220,6 +229,56 @@ def test_a_file_that_never_comes_is_given_up() -> None:
     assert walk.state is State.IDLE
     (exchange,) = walk.observer.exchanges
     assert exchange.request_head == get(b"/late/10")
+
+
+@pytest.mark.parametrize("state", [State.IDLE, State.WAITING_DISK])
+def test_nobody_is_to_be_woken_but_for_a_file(state: State) -> None:
+    walk = walk_to(state)
+    walk.protocol.on_wake(lambda now: pytest.fail("woken"))
+    walk.expire()
+    walk.drain()
+
+
+class Large(StagedBody):
+    """A body that keeps more than a light connection may."""
+
+    @property
+    def is_heavy(self) -> bool:
+        return True
+
+
+class Heavy(Stage):
+    """Has only large bodies."""
+
+    def _response(self, kind: str, size: int, request: Request) -> Response:
+        return Response(200, [], length=size, body=Large(pattern(size), kind, self))
+
+
+# A stage, the bytes that have come, how many were sent of the answer: whether that is heavy.
+WEIGHTS: dict[str, tuple[type[Stage], bytes, int, bool]] = {
+    "nothing": (Stage, b"", 0, False),
+    "part of a head": (Stage, b"GET / HT", 0, True),
+    "a request that waits for its file": (Waiting, get(b"/"), 0, True),
+    "an answer that was not sent": (Stage, get(b"/page/10"), 0, True),
+    "a streamed body": (Stage, get(b"/body/5000"), 300, False),
+    "a body with buffers of its own": (Heavy, get(b"/body/5000"), 300, True),
+    "a streamed body, and the next request": (Stage, get(b"/body/5000") + get(b"/"), 300, True),
+}
+
+
+@pytest.mark.parametrize("case", WEIGHTS)
+def test_heavy_is_what_keeps_more_than_an_offset(case: str) -> None:
+    stage, received, sent, is_heavy = WEIGHTS[case]
+    walk = Walk(stage())
+    walk.write(received)
+    walk.receive()
+    if sent:
+        walk.send(sent)
+    assert walk.protocol.is_heavy is is_heavy
+
+
+def test_a_wait_for_the_disk_is_light() -> None:
+    assert not walk_to(State.WAITING_DISK).protocol.is_heavy
 
 
 def test_a_request_being_planned_is_counted_as_buffered() -> None:

@@ -1,10 +1,11 @@
 """Responses on the wire: heads that can't be split, persistence, and buffers that go out."""
 
 import pytest
-from fuzzing.stage import Stage, StagedContent, pattern
+from fuzzing.stage import REST, Stage, StagedBody, StagedContent, pattern
 
 from evloop.http.request import Request
 from evloop.http.response import NEVER, Response
+from evloop.http1.chunked import ChunkedBody
 from evloop.http1.head import parse_head
 from evloop.http1.states import State
 from evloop.http1.writer import JOINED_SIZE, WHOLE_SIZE, Answer, render_head, write
@@ -77,8 +78,8 @@ def test_persistence_is_told_and_kept(version: bytes, fields: bytes, draining: b
     assert written.head == b"HTTP/1.1 204 No Content\r\n" + told + b"\r\n"
     closes = told == b"Connection: close\r\n"
     assert written.after is (State.LINGERING if closes else State.IDLE)
-    # The last answer of a connection is not one to be sent on another.
-    assert written.fresh_until == (NEVER if closes else 5.0)
+    # The same head asks to close again; a drain is no reason that a head has.
+    assert written.fresh_until == (NEVER if draining else 5.0)
 
 
 def test_a_response_may_ask_to_be_the_last() -> None:
@@ -173,6 +174,14 @@ def test_a_body_without_a_size_tells_its_end(version: bytes, fields: bytes, step
     body.close()
     assert not source.is_open
     assert written.after is (State.IDLE if version == b"1.1" else State.LINGERING)
+
+
+def test_a_chunk_waits_for_the_disk_like_its_source() -> None:
+    body = ChunkedBody(StagedBody(b"hello", "slow", Stage()))
+    assert (body.remaining, body.is_heavy) == (None, True)
+    shown = [body.peek(), body.peek()]
+    assert shown == [REST, b"5\r\n"]
+    assert read_body(body) == b"5\r\nhello\r\n0\r\n\r\n"
 
 
 def test_a_response_is_not_fresh_unless_it_says_so() -> None:

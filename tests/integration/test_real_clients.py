@@ -1,5 +1,6 @@
 """Clients that others wrote: curl, wget and git. Each test is skipped where its client is not."""
 
+import gzip
 import hashlib
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from evloop import Config, Server
+from tests.support.deadline import eventually
 
 DEADLINE = 60.0  # seconds
 LARGE = bytes(range(256)) * 16 * 1024  # 4 MiB: streamed
@@ -127,3 +129,32 @@ def test_git_clones_over_plain_http(root: Path, url: str, tmp_path: Path) -> Non
     run("git", "update-server-info", cwd=root / "repo.git")
     run("git", "clone", "-q", f"{url}repo.git", str(tmp_path / "clone"))
     assert (tmp_path / "clone/file").read_bytes() == LARGE
+
+
+@needs("curl")
+@pytest.mark.parametrize("path", ["index.html", "large.bin"])
+def test_curl_decodes_what_it_asked_for(root: Path, url: str, path: str) -> None:
+    plain = (root / "static" / path).read_bytes()
+    sidecar = root / "static" / f"{path}.gz"
+    sidecar.write_bytes(gzip.compress(plain))
+    head = curl("--compressed", "--head", f"{url}static/{path}").decode().lower()
+    assert "content-encoding: gzip\r\n" in head
+    assert f"content-length: {sidecar.stat().st_size}\r\n" in head
+    assert curl("--compressed", f"{url}static/{path}") == plain
+    assert curl(f"{url}static/{path}") == plain
+    part = curl("--compressed", "--range", "100-199", f"{url}static/{path}")
+    assert part == plain[100:200]
+
+
+@needs("curl")
+def test_curl_decodes_what_was_compressed_in_memory(root: Path) -> None:
+    config = Config(root=str(root), host=("127.0.0.1",), port=0, compress=True)
+    with Server(config).in_thread() as server:
+        target = f"{server.urls[0]}static/index.html"
+
+        def is_coded() -> bool:
+            return b"Content-Encoding: gzip\r\n" in curl("--compressed", "--head", target)
+
+        assert curl("--compressed", target) == SMALL
+        eventually(is_coded, "the file to be compressed")
+        assert curl("--compressed", target) == SMALL

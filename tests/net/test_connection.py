@@ -13,13 +13,13 @@ from evloop.files.cache import CacheSettings
 from evloop.http1.context import Limits
 from evloop.http1.states import State
 from evloop.net.connection import BURST_SENDS, BURST_SIZE, CROWD, Connection
-from evloop.net.linger import Lingering
+from evloop.net.pool import SPARED
 from evloop.net.protocol import NOTHING, READ
 from evloop.observe.exchange import EndReason
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
-from tests.support.wire import CHUNK, FaultySocket, Peer, Wire
+from tests.support.wire import CHUNK, ColdReader, FaultySocket, Peer, Wire
 
 SMALL = b"small file\n" * 20
 LARGE = os.urandom(3 * 1024 * 1024 + 17)
@@ -48,6 +48,17 @@ def only(wire: Wire) -> Connection:
 def split(answer: bytes) -> tuple[int, bytes]:
     head, end, body = answer.partition(b"\r\n\r\n")
     return parse_head(head + end)[0], body
+
+
+def fail_once(wire: Wire, patch: pytest.MonkeyPatch) -> None:
+    """Let the next request meet a defect."""
+    respond = wire.site.respond
+
+    def defect(*ignored: object) -> None:
+        patch.setattr(wire.site, "respond", respond)
+        raise RuntimeError("a defect")
+
+    patch.setattr(wire.site, "respond", defect)
 
 
 def test_a_request_is_answered_in_the_turn_in_which_it_comes(wire: Wire) -> None:
@@ -107,9 +118,9 @@ def test_the_client_may_ask_to_close(wire: Wire, target: str) -> None:
     peer.send(request(target, "Connection: close"))
     wire.until(lambda: peer.is_ended, peer)
     assert len(peer.received) > 100
-    assert isinstance(only(wire).protocol, Lingering)  # until the client closes too
+    assert (wire.connections, len(wire.pool.lingering)) == ([], 1)  # until the client closes too
     peer.close()
-    wire.until(lambda: not wire.connections)
+    wire.until(lambda: wire.pool.count == 0)
 
 
 def test_the_server_lingers_after_it_has_closed(wire: Wire) -> None:
@@ -117,22 +128,13 @@ def test_the_server_lingers_after_it_has_closed(wire: Wire) -> None:
     peer.send(b"nonsense\r\n\r\n")
     wire.until(lambda: peer.is_ended, peer)
     assert split(bytes(peer.received))[0] == 400
-    assert isinstance(only(wire).protocol, Lingering)
+    assert (wire.connections, len(wire.pool.lingering)) == ([], 1)
     assert sock.calls[-1] == "shutdown"
-    peer.send(b"x" * 1000)
-    wire.turn()
-    assert isinstance(only(wire).protocol, Lingering)
+    peer.socket.sendall(b"x" * 1000)
+    wire.wait(0.1)
+    assert (wire.pool.count, sock.calls[-1]) == (1, "recv")
     peer.close()
-    wire.until(lambda: not wire.connections)
-
-
-def test_lingering_has_an_end(wire: Wire) -> None:
-    peer, _ = wire.connect()
-    wire.exchange(peer, b"nonsense\r\n\r\n")
-    wire.wait(1.9)
-    assert len(wire.connections) == 1
-    wire.wait(0.3)
-    assert wire.connections == []
+    wire.until(lambda: wire.pool.count == 0)
 
 
 def test_a_client_that_leaves_is_let_go(wire: Wire) -> None:
@@ -151,7 +153,7 @@ def test_a_client_that_has_said_all_still_gets_its_answer(wire: Wire) -> None:
     peer.socket.shutdown(socket.SHUT_WR)
     wire.until(lambda: peer.is_ended, peer)
     assert split(bytes(peer.received)) == (200, LARGE)
-    wire.until(lambda: not wire.connections)
+    wire.until(lambda: wire.pool.count == 0)
 
 
 class TestDeadlines:
@@ -336,6 +338,81 @@ class TestEnds:
         assert split(wire.exchange(other, GET_SMALL)) == (200, SMALL)
         wire.until(lambda: peer.is_ended or peer.is_reset, peer)
         assert wire.pool.count == 1
+
+    def test_a_defect_that_comes_again_and_again_is_logged_once_in_a_while(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def defect(*ignored: object) -> None:
+            raise RuntimeError("a defect")
+
+        monkeypatch.setattr(wire.site, "respond", defect)
+        with caplog.at_level(logging.ERROR, "evloop"):
+            for _ in range(20):
+                peer, _ = wire.connect()
+                peer.send(GET_SMALL)
+                wire.wait(1.0)
+        messages = [record.getMessage() for record in caplog.records]
+        assert messages == ["a connection failed", "a connection failed (9 more before it)"]
+
+    def test_a_defect_keeps_nobody_asleep(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        disk = ColdReader()
+        disk.is_cold = True
+        with no_leaks(), Wire(root, reader=disk) as wire:
+            peers = [wire.connect()[0] for _ in range(3)]
+            for peer in peers:
+                peer.send(GET_SMALL)
+            wire.turn()
+            states = [each.protocol.state for each in wire.connections]
+            assert states == [State.WAITING_FILE] * 3
+            fail_once(wire, monkeypatch)
+            disk.is_cold = False
+            wire.until(lambda: peers[0].is_ended or peers[0].is_reset, *peers)
+            assert [record.message for record in caplog.records] == ["a connection failed"]
+            for peer in peers[1:]:
+                assert split(wire.exchange(peer, b"")) == (200, SMALL)
+            assert split(wire.exchange(peers[1], GET_LARGE)) == (200, LARGE)
+
+    def test_a_defect_of_one_that_is_to_go_is_its_own(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with no_leaks(), Wire(root, max_connections=1) as wire:
+            wire.listen()
+            idle = wire.call()
+            wire.turn()
+            wire.wait(SPARED)
+            other = wire.call()
+            idle.send(GET_SMALL)
+            fail_once(wire, monkeypatch)
+            wire.turn()
+            assert [record.message for record in caplog.records] == ["a connection failed"]
+            assert split(wire.exchange(other, GET_SMALL)) == (200, SMALL)
+
+    def test_a_defect_of_one_does_not_keep_the_others_from_finishing(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        peers = [wire.connect()[0] for _ in range(3)]
+        peers[0].send(GET_SMALL)
+        fail_once(wire, monkeypatch)
+        for connection in wire.connections:
+            connection.finish(wire.now)
+        wire.until(lambda: all(peer.is_ended or peer.is_reset for peer in peers), *peers)
+
+    def test_a_defect_that_can_not_be_told_is_an_end_too(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        peer, _ = wire.connect()
+        peer.send(GET_SMALL)
+
+        def out_of_memory(*ignored: object, **more: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(wire.site, "respond", out_of_memory)
+        monkeypatch.setattr(logging.getLogger("evloop"), "error", out_of_memory)
+        with pytest.raises(MemoryError):
+            wire.turn()
+        assert wire.pool.count == 0
 
     def test_an_abort_is_a_reset_while_something_is_under_way(self, wire: Wire) -> None:
         peer, _ = wire.connect()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE
-from evloop.net.pool import LOG_INTERVAL, SURVEY_INTERVAL, ConnectionPool, Member, PoolLimits
+from evloop.http1.states import State
+from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE, FULL_PAUSE
+from evloop.net.pool import LOG_INTERVAL, SPARED, ConnectionPool, PoolLimits
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
@@ -108,9 +109,25 @@ def test_silent_connections_at_the_limit_shut_nobody_out(root: Path) -> None:
             wire.call()
             wire.turn()
         for _ in range(20):
+            wire.wait(SPARED)
             peer = wire.call()
             assert status(wire.exchange(peer, GET)) == 200
         assert wire.pool.count == 50
+
+
+def test_a_connection_that_has_just_come_is_spared(root: Path) -> None:
+    with Wire(root, max_connections=1) as wire:
+        wire.listen()
+        first = wire.call()
+        wire.turn()
+        second = wire.call()
+        wire.wait(SPARED * 0.9)
+        wire.turn(3)
+        first.take()
+        assert not first.is_ended
+        wire.wait(SPARED * 0.2)
+        assert status(wire.exchange(second, GET)) == 200
+        assert wire.pool.evicted == 1
 
 
 def test_a_survey_that_finds_nobody_is_not_made_again_at_once(
@@ -124,14 +141,13 @@ def test_a_survey_that_finds_nobody_is_not_made_again_at_once(
         wire.until(lambda: wire.observer.responses == 1)
         surveys: list[float] = []
 
-        def survey(pool: ConnectionPool) -> list[tuple[int, float, Member]]:
+        def survey(pool: ConnectionPool, before: float) -> None:
             surveys.append(wire.now)
-            return []
 
         monkeypatch.setattr(ConnectionPool, "_survey", survey)
         wire.call()
         for _ in range(100):
-            wire.wait(SURVEY_INTERVAL / 10)
+            wire.wait(FULL_PAUSE / 10)
         assert 9 <= len(surveys) <= 11
 
 
@@ -177,7 +193,7 @@ def test_connections_that_keep_much_are_few(root: Path, sent: bytes) -> None:
         peers = [wire.call() for _ in range(10)]
         wire.turn()
         for peer in peers:
-            wire.wait(SURVEY_INTERVAL)
+            wire.wait(2 * SPARED)
             peer.send(sent)
             wire.turn(3)
             assert len(wire.pool.heavy) <= 3
@@ -188,6 +204,70 @@ def test_connections_that_keep_much_are_few(root: Path, sent: bytes) -> None:
             wire.until(lambda: peers[-1].is_ended or peers[-1].is_reset, peers[-1])
         light = wire.call()
         assert status(wire.exchange(light, GET)) == 200
+
+
+def test_who_is_asked_to_go_may_ask_for_room_itself(root: Path) -> None:
+    with no_leaks(), Wire(root, pool_limits=PoolLimits(connections=2, heavy=1)) as wire:
+        wire.listen()
+        old = wire.call()
+        wire.turn()
+        old.send(SLOW)
+        wire.turn()
+        idle = wire.call()
+        wire.turn()
+        wire.wait(2 * SPARED)
+        third = wire.call()
+        idle.send(SLOW)
+        wire.turn()  # the idle one is to go, has part of a request, and takes the old one's place
+        assert [each.protocol.state for each in wire.connections] == [State.HEAD, State.IDLE]
+        wire.until(lambda: old.is_ended, old)
+        assert status(wire.exchange(third, GET)) == 200
+        assert status(wire.exchange(idle, GET[5:])) == 200
+
+
+def test_nobody_goes_for_one_who_went_by_itself(root: Path) -> None:
+    with no_leaks(), Wire(root, max_connections=2) as wire:
+        wire.listen()
+        peers = []
+        for _ in range(2):
+            peers.append(wire.call())
+            wire.turn()
+            wire.wait(2 * SPARED)
+        peers.append(wire.call())
+        peers[0].close()
+        wire.turn()
+        assert len(wire.connections) == 2
+        for peer in peers[1:]:
+            assert status(wire.exchange(peer, GET)) == 200
+
+
+def test_a_heavy_one_that_becomes_light_makes_room(root: Path) -> None:
+    with no_leaks(), Wire(root, pool_limits=PoolLimits(connections=100, heavy=1)) as wire:
+        wire.listen()
+        first, second = wire.call(), wire.call()
+        wire.turn()
+        first.send(SLOW)
+        wire.wait(2 * SPARED)
+        wire.wait(2 * SPARED)  # and once more, so that the second is reported first
+        second.send(SLOW)
+        first.send(GET[5:])
+        wire.turn()  # asked to go, the first finds the rest of its request
+        assert wire.pool.evicted == 0
+        assert status(wire.exchange(first, b"")) == status(wire.exchange(second, GET[5:])) == 200
+
+
+def test_one_that_is_light_again_does_not_count_as_heavy(root: Path) -> None:
+    with no_leaks(), Wire(root, pool_limits=PoolLimits(connections=100, heavy=1)) as wire:
+        wire.listen()
+        download, other = wire.call(), wire.call()
+        wire.turn()
+        download.send(PIPELINED)
+        wire.turn()
+        assert len(wire.pool.heavy) == 1  # it keeps the second request
+        wire.until(lambda: wire.observer.responses == 2, download)
+        other.send(SLOW)
+        wire.turn()
+        assert status(wire.exchange(other, GET[5:])) == 200
 
 
 def test_plain_downloads_are_light(root: Path) -> None:
@@ -228,7 +308,7 @@ def test_a_connection_over_the_limit_of_its_address_is_told(root: Path) -> None:
         assert wire.pool.refused == 1
         second.close()
         first.close()
-        wire.until(lambda: not wire.connections)
+        wire.until(lambda: wire.pool.count == 0)
         assert status(wire.exchange(wire.call(), GET)) == 200
 
 

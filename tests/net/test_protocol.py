@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from evloop.net.linger import LINGER_SIZE, Lingering
 from evloop.net.listener import Listener
 from evloop.net.pool import ConnectionPool, PoolLimits
-from evloop.net.protocol import Closing
 from evloop.net.reactor import Reactor
 from evloop.net.transport import listening_socket
 from tests.support.deadline import eventually
@@ -51,6 +49,7 @@ class EchoServer:
 
     def until(self, condition: Callable[[], bool]) -> None:
         def turned() -> bool:
+            self.now += 0.01
             self.reactor.turn(0.001)
             return condition()
 
@@ -64,6 +63,7 @@ def server() -> Iterator[EchoServer]:
         yield server
         for member in server.pool.members():
             member.evict(server.now)
+        server.pool.lingering.close()
         server.listener.close()
         server.reactor.close()
 
@@ -81,8 +81,7 @@ def test_the_protocol_says_when_it_ends(server: EchoServer) -> None:
         client.send(b"bye\n")
         assert server.received(client, 4) == b"bye\n"
         assert server.received(client, 1) == b""
-        (member,) = server.pool.members()
-        assert isinstance(member.protocol, Lingering)
+        assert (server.pool.members(), len(server.pool.lingering)) == ([], 1)
     server.until(lambda: server.pool.count == 0)
 
 
@@ -103,51 +102,3 @@ def test_there_is_a_limit_and_the_protocol_tells_of_it() -> None:
         server.until(lambda: server.pool.count == 0)
         server.listener.close()
         server.reactor.close()
-
-
-def test_a_lingering_connection_is_not_ended_by_a_drain() -> None:
-    lingering = Lingering("192.0.2.1", 100.0, 2.0)
-    lingering.finish(100.5)
-    assert lingering.state.closing is Closing.OPEN
-
-
-# Lingering, which takes the place of every protocol
-
-
-@pytest.mark.parametrize(
-    ("sizes", "closing"),
-    [
-        ([LINGER_SIZE], Closing.OPEN),
-        ([LINGER_SIZE - 1, 1], Closing.OPEN),
-        ([LINGER_SIZE, 1], Closing.NOW),
-        ([1000] * (LINGER_SIZE // 1000 + 1), Closing.NOW),
-    ],
-)
-def test_a_lingering_peer_may_send_only_so_much(sizes: list[int], closing: Closing) -> None:
-    lingering = Lingering("192.0.2.1", 100.0, 2.0)
-    for size in sizes:
-        lingering.receive_data(bytes(size), 101.0)
-    assert lingering.state.closing is closing
-
-
-def test_a_lingering_peer_does_not_buy_time_with_bytes() -> None:
-    lingering = Lingering("192.0.2.1", 100.0, 2.0)
-    lingering.receive_data(b"x", 101.9)
-    assert lingering.deadline == 102.0
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        lambda lingering: lingering.receive_eof(101.0),
-        lambda lingering: lingering.expire(102.0),
-        lambda lingering: lingering.lost(ConnectionResetError(), 101.0),
-        lambda lingering: lingering.shut_down(101.0),
-        lambda lingering: lingering.fail(101.0),
-    ],
-)
-def test_lingering_ends_tidily(end: Callable[[Lingering], None]) -> None:
-    lingering = Lingering("192.0.2.1", 100.0, 2.0)
-    lingering.finish(100.5)
-    end(lingering)
-    assert lingering.state.closing is Closing.NOW

@@ -26,6 +26,8 @@ class ScriptedPoller:
 
     def forget(self, fd: int, /) -> None: ...
 
+    def unregister(self, fd: int, /) -> None: ...
+
     def poll(self, timeout: float, max_events: int, /) -> list[tuple[int, int]]:
         self.timeouts.append(timeout)
         return self._turns.pop(0) if self._turns else []

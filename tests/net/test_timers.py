@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evloop.net.timers import TICK, Call, Slot, Timers
+from evloop.net.timers import MAX_LOOKS, TICK, Call, Slot, Timers
 
 
 class Task:
@@ -176,6 +176,25 @@ def test_who_stops_early_finds_the_rest_at_the_next_call() -> None:
         seen += batch
         assert len(seen) == 32 or timers.timeout(10.0) == 0.0
     assert sorted(map(id, seen)) == sorted(map(id, [*tasks, *close]))
+
+
+def test_those_who_came_together_are_looked_at_in_several_turns() -> None:
+    timers = Timers()
+    tasks = [Task(1.0) for _ in range(3 * MAX_LOOKS)]
+    for task in tasks:
+        timers.watch(task, 0.0)
+    slot = tasks[0].slot
+    for task in tasks[1:]:
+        task.deadline = 9.0  # they have been active since
+    left = [len(tasks)]
+    expired: list[object] = []
+    while slot:
+        assert timers.timeout(1.5) == 0.0
+        expired += run(timers, 1.5)
+        left.append(len(slot))
+    assert left == [3 * MAX_LOOKS, 2 * MAX_LOOKS, MAX_LOOKS, 0]
+    assert expired == tasks[:1]
+    assert timers.timeout(1.5) > 0.0
 
 
 def test_short_waits_that_come_again_and_again_do_not_stop_the_wheel() -> None:

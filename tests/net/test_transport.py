@@ -9,7 +9,7 @@ from socket import SocketType
 
 import pytest
 
-from evloop.net.transport import accept, listening_socket, reset_on_close
+from evloop.net.transport import accept, adopt, check_listener, listening_socket, reset_on_close
 from tests.support.descriptors import no_leaks
 
 NOTSENT_LOWAT = 25 if sys.platform == "linux" else 0x201
@@ -97,6 +97,67 @@ def test_version_6_leaves_version_4_alone() -> None:
         pytest.skip("no IPv6 on this machine")
     assert option(six, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
     six.close()
+
+
+def test_version_6_takes_version_4_as_well_when_it_is_asked_to() -> None:
+    try:
+        both = listening_socket("::", 0, 5, QUEUE, dual_stack=True)
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    for host in ("127.0.0.1", "::1"):
+        with socket.create_connection((host, both.getsockname()[1])):
+            accepted, address = accept(both, QUEUE)
+            accepted.close()
+        assert address == host  # not ::ffff:127.0.0.1
+    both.close()
+
+
+class TestAdopted:
+    def test_it_is_taken_over_with_the_options(self) -> None:
+        with no_leaks():
+            given = socket.create_server(("127.0.0.1", 0))
+            name = given.getsockname()
+            check_listener(given)
+            adopted = adopt(given, QUEUE)
+            assert given.fileno() == -1
+            assert adopted.getsockname() == name
+            with pytest.raises(BlockingIOError):
+                accept(adopted, QUEUE)
+            with socket.create_connection(name):
+                accepted, _ = accept(adopted, QUEUE)
+                assert option(accepted, socket.IPPROTO_TCP, NOTSENT_LOWAT) == QUEUE
+                accepted.close()
+            adopted.close()
+
+    @pytest.mark.parametrize(
+        ("family", "kind", "reason"),
+        [
+            (socket.AF_INET, socket.SOCK_STREAM, "it does not listen"),
+            (socket.AF_INET, socket.SOCK_DGRAM, "a TCP socket is wanted"),
+            (socket.AF_UNIX, socket.SOCK_STREAM, "a TCP socket is wanted"),
+        ],
+    )
+    def test_what_is_no_listener_is_told(
+        self, family: socket.AddressFamily, kind: socket.SocketKind, reason: str
+    ) -> None:
+        with socket.socket(family, kind) as given, pytest.raises(ValueError, match=reason):
+            check_listener(given)
+
+    def test_one_that_is_closed_is_told(self) -> None:
+        given = socket.socket()
+        given.close()
+        with pytest.raises(ValueError, match="it is closed"):
+            check_listener(given)
+
+    def test_one_that_fails_after_that_is_closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+        monkeypatch.setattr("evloop.net.transport._set_options", refuse)
+        with no_leaks():
+            given = socket.create_server(("127.0.0.1", 0))
+            with pytest.raises(OSError, match="Invalid"):
+                adopt(given, QUEUE)
 
 
 def test_a_port_in_use_costs_no_descriptor(listener: SocketType) -> None:

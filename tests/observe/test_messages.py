@@ -74,20 +74,13 @@ def errors() -> Iterator[Stream]:
 
 
 @pytest.fixture
-def output() -> Iterator[Stream]:
-    stream = Stream()
-    yield stream
-    stream.close()
-
-
-@pytest.fixture
 def clock() -> list[float]:
     return [100.0]
 
 
 @pytest.fixture
-def messages(errors: Stream, output: Stream, clock: list[float]) -> Iterator[Messages]:
-    made = Messages(errors.writer, output.writer, lambda: clock[0])
+def messages(errors: Stream, clock: list[float]) -> Iterator[Messages]:
+    made = Messages(errors.writer, lambda: clock[0])
     yield made
     made.close()
 
@@ -96,11 +89,11 @@ def record(text: str, *arguments: object) -> logging.LogRecord:
     return logging.LogRecord("evloop", logging.INFO, "path", 1, text, arguments, None)
 
 
-def test_a_message_is_there_at_once(messages: Messages, errors: Stream, output: Stream) -> None:
+def test_a_message_is_there_at_once(messages: Messages, errors: Stream) -> None:
     messages.handle(record("%d downloads", 5))
-    messages.say("evloop serves\n  a directory")
     assert errors.read() == b"evloop: 5 downloads\n"
-    assert output.read() == b"evloop serves\n  a directory\n"
+    messages.say("evloop serves\n  a directory")
+    assert errors.read() == b"evloop serves\n  a directory\n"
 
 
 def test_a_traceback_comes_with_it(messages: Messages, errors: Stream) -> None:
@@ -202,11 +195,11 @@ def test_a_loop_that_has_ended_is_not_called(messages: Messages, errors: Stream)
     assert errors.read().endswith(b"x\n")
 
 
-def test_the_end_does_not_wait_for_a_stopped_terminal(output: Stream) -> None:
+def test_the_end_does_not_wait_for_a_stopped_terminal() -> None:
     master, slave = pty.openpty()
     tty.setraw(slave)
     termios.tcflow(slave, termios.TCOOFF)
-    made = Messages(slave, output.writer)
+    made = Messages(slave)
     made.handle(record("nobody reads this"))
     made.flush()
     made.close()
@@ -215,26 +208,11 @@ def test_the_end_does_not_wait_for_a_stopped_terminal(output: Stream) -> None:
     os.close(slave)
 
 
-def test_an_output_that_takes_nothing_is_told(errors: Stream) -> None:
-    full = os.open("/dev/full", os.O_WRONLY)
-    made = Messages(errors.writer, full)
-    logger = logging.getLogger("evloop")
-    logger.addHandler(made)
-    try:
-        made.say("hello")
-    finally:
-        logger.removeHandler(made)
-        made.close()
-        os.close(full)
-    told = b"evloop: the standard output takes nothing: No space left on device\n"
-    assert errors.read() == told
-
-
-def test_streams_that_are_not_open_take_nothing(tmp_path: Path) -> None:
+def test_a_stream_that_is_not_open_takes_nothing(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     os.close(writer)
-    made = Messages(writer, reader)
+    made = Messages(writer)
     with (tmp_path / "file").open("wb") as file:
         # The number is that of another file now.
         os.dup2(file.fileno(), writer)
@@ -247,12 +225,12 @@ def test_streams_that_are_not_open_take_nothing(tmp_path: Path) -> None:
 
 
 def test_its_memory_has_the_bound_that_is_told(
-    errors: Stream, output: Stream, clock: list[float], monkeypatch: pytest.MonkeyPatch
+    errors: Stream, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The worst case: threads have to write, and each has its own room.
+    # The worst case: a thread has to write, which has its own room.
     monkeypatch.setattr("evloop.observe.outlet._open_again", lambda *_: None)
     tracemalloc.start()
-    made = Messages(errors.writer, output.writer, lambda: clock[0])
+    made = Messages(errors.writer, lambda: clock[0])
     for _ in range(1000):
         clock[0] += 1.0
         made.handle(record("x" * 1000))
@@ -260,14 +238,13 @@ def test_its_memory_has_the_bound_that_is_told(
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     made.close()
-    assert 2 * MAX_MESSAGES < peak < MESSAGES_SIZE
+    assert MAX_MESSAGES < peak < MESSAGES_SIZE
 
-    def is_over() -> bool:  # threads that are blocked end when their piece is taken
+    def is_over() -> bool:  # a thread that is blocked ends when its piece is taken
         errors.read()
-        output.read()
         return all(thread.name != "evloop-log" for thread in threading.enumerate())
 
-    eventually(is_over, "the end of the threads")
+    eventually(is_over, "the end of the thread")
 
 
 class TestInstalled:
@@ -288,7 +265,7 @@ class TestInstalled:
             module.install()
             logging.getLogger("evloop").info("hello")
         module.say("greeting")
-        assert capfd.readouterr() == ("greeting\n", "evloop: hello\n")
+        assert capfd.readouterr() == ("", "evloop: hello\ngreeting\n")
 
     def test_who_takes_log_records_already_goes_on(
         self, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 import evloop.process.cgroup
 import evloop.process.memory
 from evloop.files.cache import DIGESTS_SIZE
+from evloop.files.compression import COMPRESSION_SIZE
 from evloop.files.reader import Reader
+from evloop.files.variants import VARIANTS_SIZE
 from evloop.http.response import Response
 from evloop.http1.head import parse_head
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
@@ -56,9 +58,12 @@ class TestTerms:
             "routes": ROUTES_SIZE,
             "rules": RULES_SIZE,
             "digests": DIGESTS_SIZE,
+            "variants": VARIANTS_SIZE,
+            "compression": 0,
             "addresses": ADDRESSES_SIZE,
             "log": LOG_SIZE,
             "messages": MESSAGES_SIZE,
+            "directories": 2 * MIB + 32 * 24 * KIB,
             "preloaded files": 64 * MIB,
             "connections": 1000 * HEAVY_SIZE,
         }
@@ -73,7 +78,10 @@ class TestTerms:
             ({"memory_budget": 65 * MIB}, "preloaded files", MIB),
             ({"max_head_size": MIB}, "connections", 100 * (MIB - 16 * KIB)),
             ({"max_head_size": MIB}, "receive buffer", MIB - 16 * KIB),
+            ({"compress": True}, "compression", COMPRESSION_SIZE),
             ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
+            ({"listing": "off"}, "directories", -(2 * MIB + 32 * 24 * KIB)),
+            ({"archives": True}, "directories", 16 * 256 * KIB),
         ],
     )
     def test_a_setting_that_takes_memory_is_in_its_term(
@@ -92,7 +100,7 @@ def _fill_head_cache(keep: list[object], tmp_path: Path) -> None:
             number,
             number,
         )
-        response = Response(200, [(b"X", b"%0200d" % number)], fresh_until=2.0)
+        response = Response(200, [(b"X", b"%0900d" % number)], fresh_until=2.0)
         memo.remember(head, write_response(response, parse_head(head)), 1.0)
 
 

@@ -13,10 +13,10 @@ from evloop.settings.config import (
     ConfigError,
     default_text,
     option_name,
-    read_config,
     variable_name,
 )
 from evloop.settings.printable import printable
+from evloop.settings.reading import read_config
 
 KIB, MIB = 1024, 1024**2
 
@@ -38,6 +38,8 @@ READ = {
     ("cache_control", "max-age=0, must-revalidate"): "max-age=0, must-revalidate",
     ("symlinks", "deny"): Symlinks.DENY,
     ("symlinks", "follow"): Symlinks.FOLLOW,
+    ("dev", "on"): True,
+    ("verbose", "off"): False,
     ("hidden", "on"): True,
     ("hidden", "off"): False,
     ("idle_timeout", "10ms"): 0.01,
@@ -87,6 +89,14 @@ REFUSED = {
     ("index", ""): "the name of a file is wanted",
     ("index", "a/b"): "the name of a file is wanted",
     ("host", ""): "it is empty",
+    ("host", "8080"): "a port alone goes to --port",
+    ("host", ":8080"): "a port alone goes to --port",
+    ("host", "127.0.0.1:"): "a port alone goes to --port",
+    ("host", "127.0.0.1:http"): "a port alone goes to --port",
+    ("host", "[::1"): "a name or an address is wanted",
+    ("host", "http://localhost/"): "a port alone goes to --port",
+    ("host", "::1/64"): "a name or an address is wanted",
+    ("max_in_memory_size", "1MB"): "MB may be 1000^2 or 1024^2; MiB = 1024^2: write 1MiB",
     ("cache_control", ""): "printable ASCII is wanted",
     ("cache_control", "a\r\nSet-Cookie: b"): "printable ASCII is wanted",
     ("cache_control", "a\n"): "printable ASCII is wanted",
@@ -141,6 +151,75 @@ def test_in_the_environment_they_are_a_list() -> None:
         read_config(".", {}, {"EVLOOP_HOST": "127.0.0.1,"})
 
 
+ADDRESSES: list[tuple[list[str], list[str], tuple[str, ...], int]] = [
+    # --host, --port; the hosts and the port
+    (["127.0.0.1:80"], [], ("127.0.0.1",), 80),
+    (["localhost:0"], [], ("localhost",), 0),
+    (["[::1]"], [], ("::1",), 8080),
+    (["[::1]:80"], [], ("::1",), 80),
+    (["[fe80::1%eth0]:80"], [], ("fe80::1%eth0",), 80),
+    (["::1"], ["80"], ("::1",), 80),
+    (["::1:80"], [], ("::1:80",), 8080),  # an address, too
+    (["127.0.0.1:80", "[::1]:80"], [], ("127.0.0.1", "::1"), 80),
+    (["127.0.0.1:80", "::1"], [], ("127.0.0.1", "::1"), 80),
+    (["127.0.0.1:80"], ["80"], ("127.0.0.1",), 80),
+]
+
+
+@pytest.mark.parametrize(("hosts", "ports", "kept", "port"), ADDRESSES)
+def test_an_address_may_have_its_port(
+    hosts: list[str], ports: list[str], kept: tuple[str, ...], port: int
+) -> None:
+    config = read_config(".", {"host": hosts, **({"port": ports} if ports else {})}, {})
+    assert (config.host, config.port) == (kept, port)
+
+
+CONFLICTS: list[tuple[dict[str, list[str]], dict[str, str], str]] = [
+    (
+        {"host": ["127.0.0.1:80"], "port": ["81"]},
+        {},
+        "--host 127.0.0.1:80: --port 81 says otherwise; all share one",
+    ),
+    (
+        {"host": ["a:80", "b:81"]},
+        {},
+        "--host b:81: --host a: the port 80 says otherwise; all share one",
+    ),
+    (
+        {},
+        {"EVLOOP_HOST": "a:80", "EVLOOP_PORT": "81"},
+        "EVLOOP_HOST a:80: EVLOOP_PORT 81 says otherwise; all share one",
+    ),
+    ({"host": ["a:99999"]}, {}, "--host a: the port 99999: at most 65535 is possible"),
+]
+
+
+@pytest.mark.parametrize(("given", "environment", "message"), CONFLICTS)
+def test_two_ports_are_refused(
+    given: dict[str, list[str]], environment: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_config(".", given, environment)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "host", "port"),
+    [
+        ({"host": ["a"]}, {"EVLOOP_HOST": "b:70"}, "a", 8080),  # nor is its port read
+        ({"port": ["5"]}, {"EVLOOP_HOST": "b:70"}, "b", 5),
+        ({"host": ["a:5"]}, {"EVLOOP_PORT": "70"}, "a", 5),
+        ({"host": ["a"]}, {"EVLOOP_PORT": "70"}, "a", 70),
+        ({"port": ["5"]}, {"EVLOOP_HOST": "b:70", "EVLOOP_PORT": "71"}, "b", 5),
+    ],
+)
+def test_a_port_that_is_given_goes_before_one_of_the_environment(
+    given: dict[str, list[str]], environment: dict[str, str], host: str, port: int
+) -> None:
+    config = read_config(".", given, environment)
+    assert (config.host, config.port) == ((host,), port)
+
+
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_default_can_be_written_and_read(name: str) -> None:
     option, default = OPTIONS[name], getattr(Config(), name)
@@ -176,6 +255,8 @@ TAKEN: list[tuple[str, object, object]] = [
     ("root", b"/srv/\xff", "/srv/\udcff"),
     ("host", "127.0.0.1", ("127.0.0.1",)),
     ("host", ["127.0.0.1", "::1"], ("127.0.0.1", "::1")),
+    ("host", "[::1]", ("::1",)),
+    ("dev", True, True),
     ("index", "index.html", ("index.html",)),
     ("index", ["a.html"], ("a.html",)),
     ("port", "8080", 8080),
@@ -270,6 +351,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
     assert {name: default_text(name) for name in OPTIONS} == {
         "host": "127.0.0.1 ::1",
         "port": "8080",
+        "dev": "off",
         "max_in_memory_size": "1MiB",
         "chunk_size": "32KiB",
         "memory_budget": "64MiB",
@@ -278,6 +360,8 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "send_queue": "64KiB",
         "revalidate": "1s",
         "index": "index.html",
+        "listing": "auto",
+        "archives": "off",
         "cache_control": "public, max-age=3600",
         "symlinks": "inside",
         "hidden": "off",
@@ -285,6 +369,8 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "clean_urls": "off",
         "error_pages": "on",
         "rules": "netlify",
+        "precompressed": "on",
+        "compress": "off",
         "idle_timeout": "1m",
         "head_timeout": "10s",
         "send_timeout": "30s",
@@ -300,6 +386,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "group": "",
         "access_log": "auto",
         "log_format": "combined",
+        "verbose": "off",
     }
 
 

@@ -1,5 +1,7 @@
 """Sizes and durations as people write them."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,6 @@ SIZES = {
     "32768": 32 * KIB,
     "32K": 32 * KIB,
     "32k": 32 * KIB,
-    "32KB": 32 * KIB,
     "32KiB": 32 * KIB,
     "32kib": 32 * KIB,
     "32 KiB": 32 * KIB,
@@ -126,6 +127,19 @@ def test_a_size_is_read(text: str, size: int) -> None:
 @pytest.mark.parametrize("text", NO_SIZES)
 def test_what_is_no_size_is_told_how_one_looks(text: str) -> None:
     with pytest.raises(ValueError, match="KiB"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1MB", "MB may be 1000^2 or 1024^2; MiB = 1024^2: write 1MiB"),
+        ("32 kb", "KB may be 1000 or 1024; KiB = 1024: write 32KiB"),
+        ("2Gb", "GB may be 1000^3 or 1024^3; GiB = 1024^3: write 2GiB"),
+    ],
+)
+def test_a_unit_that_means_two_things_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
         parse_size(text)
 
 

@@ -6,21 +6,30 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evloop.files.cache import Cache, CacheSettings, Found
+from evloop.files.compression import Compressor
+from evloop.files.content import Budget
+from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
+from evloop.files.variants import Variants
 from evloop.http.dates import format_date
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
-from evloop.http1.head import parse_head
+from evloop.http1.head import field_pattern, parse_head
 from evloop.http1.states import State
 from evloop.http1.writer import Answer as Written
 from evloop.http1.writer import write as write_response
 from evloop.settings.choices import Symlinks
+from evloop.site.archives import Archives
 from evloop.site.clock import Clock
+from evloop.site.directories import Directories
+from evloop.site.listing import Listings
+from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.rules.dialect import Dialect
-from evloop.site.site import Site, SiteSettings
-from evloop.site.siterules import SiteRules
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
+from evloop.site.siterules import RULE_FILES, SiteRules
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request as request_head
 from tests.support.scheduler import Scheduler
@@ -30,6 +39,7 @@ WALL = 1_700_000_000
 OLD = WALL - 100_000
 """When the files of these tests were modified, unless they say otherwise."""
 
+_FIELDS = field_pattern(b"sec-fetch-mode")
 _MAX_STEPS = 1000
 _TURN = 0.002  # seconds
 _FAR = 1e9
@@ -68,6 +78,9 @@ class Bench:
         *,
         symlinks: Symlinks = Symlinks.INSIDE,
         openat2: bool = True,
+        lists: bool = False,
+        archives: bool = False,
+        compress: bool = False,
         dialect: Dialect | None = None,
     ) -> None:
         self.root = Root(str(path), symlinks, openat2=openat2)
@@ -85,9 +98,39 @@ class Bench:
         settings = site_settings or SiteSettings()
         self.rules: SiteRules | None = None
         if dialect is not None:
+            settings = settings._replace(unserved=RULE_FILES)
             self.rules = SiteRules(self.cache, dialect, clean_urls=settings.clean_urls)
             self.rules.load(0.0)
-        self.site = Site(self.cache, self.reader, self.clock, settings, self.prepared, self.rules)
+        hidden, unserved, self.sorting = settings.hidden, settings.unserved, Budget(SORT_SIZE)
+        self.listings = Listings(
+            self.root, self.sorting, hidden=hidden, has_archives=archives, unserved=unserved
+        )
+        self.archives = Archives(
+            self.root, self.reader, self.sorting, hidden=hidden, unserved=unserved
+        )
+        self.complaints: list[tuple[bytes, str]] = []
+        self.variants = Variants(self.root, self.reader, self.cache, self._complain)
+        compressor = (
+            Compressor(self.cache.store, self.cache.budget, self.scheduler.call_at)
+            if compress
+            else None
+        )
+        self.negotiator = Negotiator(self.variants, compressor)
+        self.site = Site(
+            self.cache,
+            self.reader,
+            self.clock,
+            settings,
+            self.prepared,
+            directories=Directories(
+                self.listings if lists else None, self.archives if archives else None
+            ),
+            negotiator=self.negotiator,
+            rules=self.rules,
+        )
+
+    def _complain(self, path: bytes, fault: str) -> None:
+        self.complaints.append((path, fault))
 
     def __enter__(self) -> "Bench":
         return self
@@ -95,9 +138,12 @@ class Bench:
     def __exit__(self, *ignored: object) -> None:
         if self.rules is not None:
             self.rules.close()
+        self.negotiator.close()
         self.cache.close()
         self.root.close()
         assert self.cache.budget.used == 0, "somebody still holds preloaded bytes"
+        assert self.sorting.used == 0, "somebody still holds sorted names"
+        assert self.listings.at_work == self.archives.at_work == 0, "a body was not closed"
 
     def set_time(self, seconds: int) -> None:
         """Set the time of day to *seconds* since the epoch."""
@@ -131,7 +177,7 @@ class Bench:
         """Return the answer to the request in *head*."""
         request: Request | None = None
         try:
-            request = parse_head(head)
+            request = parse_head(head, _FIELDS)
             response = self._respond(request, now)
         except RequestError as error:
             response = self.site.refuse(error, request, now)
@@ -166,13 +212,30 @@ def receive(written: Written, step: int = 1000) -> Answer:
     if not written.buffers:
         body = written.new_body()
         promised = body.remaining
-        assert promised, "a body of nothing has nothing to peek at"
+        assert promised != 0, "a body of nothing has nothing to peek at"
         data += written.head + read_body(body, step)
-        assert len(data) == len(written.head) + promised
+        assert promised in {None, len(data) - len(written.head)}
         body.close()
     status, fields = parse_response_head(bytes(data[: written.head_size]))
     closes = written.after is not State.IDLE
-    return Answer(status, fields, bytes(data[written.head_size :]), closes)
+    content = bytes(data[written.head_size :])
+    if "transfer-encoding" in fields and content:
+        content = join_chunks(content)
+    return Answer(status, fields, content, closes)
+
+
+def join_chunks(data: bytes) -> bytes:
+    """Return what *data*, a whole body in chunks, carries (RFC 9112 section 7.1)."""
+    content = bytearray()
+    while True:
+        line, _, data = data.partition(b"\r\n")
+        size = int(line, 16)
+        content += data[:size]
+        assert data[size : size + 2] == b"\r\n"
+        data = data[size + 2 :]
+        if not size:
+            assert not data
+            return bytes(content)
 
 
 def read_body(body: Body, step: int = 1000) -> bytes:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,10 @@ from typing import Any
 from evloop import Config, Server
 from tests.support.client import Client
 from tests.support.deadline import PATIENCE, eventually
+
+SHORT_LINGER = "200ms"
+"""How long a server of a test waits for its client's close: most tests keep their client open when
+they end the server, and would wait for all of the default each time."""
 
 
 @contextmanager
@@ -38,8 +42,8 @@ def call(server: Server, *, receive_buffer: int | None = None) -> Client:
 class Command:
     """`python -m evloop serve` in a process of its own. Use it as a context.
 
-    `address` is what it listens on, `printed` all that came on its standard output so far
-    and `complaints` what came on its standard error.
+    `address` is what it listens on, `printed` all that came on its standard output so far and
+    `said` what came on its standard error: the greeting and whatever follows it.
     """
 
     def __init__(
@@ -48,7 +52,8 @@ class Command:
         *options: str,
         environment: dict[str, str] | None = None,
     ) -> None:
-        arguments = ["serve", str(root), "--port", "0", "--host", "127.0.0.1", *options]
+        where = ["--port", "0", "--host", "127.0.0.1", "--linger-timeout", SHORT_LINGER]
+        arguments = ["serve", str(root), *where, *options]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "evloop", *arguments],
             stdout=subprocess.PIPE,
@@ -56,7 +61,7 @@ class Command:
             env={**os.environ, **(environment or {})},
         )
         self.printed = b""
-        self.complaints = b""
+        self.said = b""
         self._threads = [
             threading.Thread(target=self._drain, args=(name,)) for name in ("stdout", "stderr")
         ]
@@ -65,11 +70,11 @@ class Command:
 
     def __enter__(self) -> "Command":
         try:
-            self.wait_for(rb"\n  memory .*\n")
+            self.wait_to_hear(rb"\n  Ctrl-C stops\n")
         except BaseException:
             self.__exit__()
             raise
-        found = re.search(rb"http://127\.0\.0\.1:(\d+)/", self.printed)
+        found = re.search(rb"http://127\.0\.0\.1:(\d+)/", self.said)
         assert found is not None
         self.address = ("127.0.0.1", int(found[1]))
         return self
@@ -80,11 +85,15 @@ class Command:
 
     def wait_for(self, pattern: bytes) -> None:
         """Return when *pattern* is in what was printed."""
-        eventually(
-            lambda: re.search(pattern, self.printed) is not None or self.process.poll() is not None,
-            f"{pattern!r}",
-        )
-        assert re.search(pattern, self.printed), (self.printed, self.complaints)
+        self._wait(lambda: re.search(pattern, self.printed) is not None, pattern)
+
+    def wait_to_hear(self, pattern: bytes) -> None:
+        """Return when *pattern* is in what was said."""
+        self._wait(lambda: re.search(pattern, self.said) is not None, pattern)
+
+    def _wait(self, is_there: Callable[[], bool], pattern: bytes) -> None:
+        eventually(lambda: is_there() or self.process.poll() is not None, f"{pattern!r}")
+        assert is_there(), (self.printed, self.said)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -106,7 +115,7 @@ class Command:
             if name == "stdout":
                 self.printed += piece
             else:
-                self.complaints += piece
+                self.said += piece
 
 
 def run_command(*arguments: str, **environment: str) -> tuple[int, str, str]:

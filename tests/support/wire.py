@@ -12,7 +12,9 @@ from socket import SocketType
 from typing import cast
 
 from evloop.files.cache import Cache, CacheSettings
-from evloop.files.reader import Reader
+from evloop.files.content import Budget
+from evloop.files.listing import SORT_SIZE
+from evloop.files.reader import MAX_TRIES, Reader
 from evloop.files.root import Root
 from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
@@ -25,8 +27,11 @@ from evloop.net.protocol import Protocol
 from evloop.net.reactor import Reactor
 from evloop.net.transport import accept, listening_socket
 from evloop.observe.metrics import ExchangeLog, Metrics
+from evloop.site.directories import Directories
+from evloop.site.listing import Listings
 from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
 from tests.support.bench import WALL, later_ns, stopped_clock
 from tests.support.deadline import PATIENCE, eventually
 
@@ -147,12 +152,33 @@ class FaultyPoller:
         self._call("forget")
         self._poller.forget(fd)
 
+    def unregister(self, fd: int, /) -> None:
+        self._call("unregister")
+        self._poller.unregister(fd)
+
     def poll(self, timeout: float, max_events: int, /) -> list[tuple[int, int]]:
         self._call("poll")
         return self._poller.poll(timeout, max_events)
 
     def close(self) -> None:
         self._poller.close()
+
+
+class ColdReader(Reader):
+    """Has nothing in memory while `is_cold` is set."""
+
+    __slots__ = ("is_cold",)
+
+    def __init__(self) -> None:
+        super().__init__(CHUNK)
+        self.is_cold = False
+
+    def read_into(
+        self, fd: int, view: memoryview, offset: int, limit: int, tries: int
+    ) -> int | None:
+        if self.is_cold and tries < MAX_TRIES:
+            return None
+        return super().read_into(fd, view, offset, limit, tries)
 
 
 class Peer:
@@ -217,14 +243,16 @@ class Wire:
         sendfile: bool = False,
         openat2: bool = True,
         poller: Poller | None = None,
+        reader: Reader | None = None,
+        lists: bool = False,
     ) -> None:
         self.now = 1000.0
         self.poller = FaultyPoller(poller or default_poller())
         self.reactor = Reactor(self.poller, lambda: self.now)
         self.root = Root(str(root), openat2=openat2)
-        self.reader = Reader(CHUNK)
+        self.reader = reader or Reader(CHUNK)
         self.head_cache = HeadCache()
-        self.prepared = PreparedResponses()
+        self.prepared = PreparedResponses(self.head_cache.forget)
         self.cache = Cache(
             self.root,
             self.reader,
@@ -235,7 +263,11 @@ class Wire:
         )
         site_settings = SiteSettings(sendfile=sendfile)
         clock = stopped_clock(WALL)
-        self.site = Site(self.cache, self.reader, clock, site_settings, self.prepared)
+        listings = Listings(self.root, Budget(SORT_SIZE), hidden=False) if lists else None
+        directories = Directories(listings)
+        self.site = Site(
+            self.cache, self.reader, clock, site_settings, self.prepared, directories=directories
+        )
         self.observer = Metrics(log)
         self.context = Context(self.site, self.observer, self.head_cache, limits or Limits())
         self.pool = ConnectionPool(
@@ -253,6 +285,7 @@ class Wire:
         for handler in self.reactor.handlers():
             if isinstance(handler, Connection):
                 handler.shut_down(self.now)
+        self.pool.lingering.close()
         for peer in self._peers:
             peer.close()
         self._listener.close()

@@ -4,21 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
-from bench.figures import Figure, digits, show
-from bench.report.page import render
-from bench.report.table import row_cells
-from bench.report.verdict import (
-    Advantage,
-    Outcome,
-    against_python,
-    judge,
-    ratio,
-    verdict_on,
-    with_spread,
-)
-from bench.results import Cell, Results, ResultsError, ServerNote, load, save
+from bench.figures import Figure, show
+from bench.page import render
 from bench.rows import ROWS, Goal, Row
-from bench.servers.base import Kind
+from bench.tables import row_table
+from bench.verdict import against_python, judge, peer_goal, verdict_on, with_spread
+from campaign.results import Cell, Results, ResultsError, ServerNote, load, save
+from lab.servers.base import Kind
+from report.figures import digits, ratio
+from report.verdict import Finding
 
 CPU = Figure.CPU_PER_REQUEST
 SMALL = next(row for row in ROWS if row.name == "small")
@@ -34,23 +28,24 @@ def results(**cells: Cell) -> Results:
         name: ServerNote(kinds.get(name, Kind.NATIVE).value, "1.0", {"small": f"run {name}"})
         for name in cells
     }
-    return Results({"date": "today", "command": "run it"}, 3, 5.0, notes, {}, {"small": cells})
+    about = {"date": "today", "command": "run it"}
+    return Results(about, 3, 5.0, notes, cells={"small": cells})
 
 
 VERDICTS = {
-    "met": (Goal(0.75, CPU, "x"), cell(7.0, 9.0, 8.0), cell(16.0), "0.500 x", Outcome.MET),
-    "met exactly": (Goal(1.0, CPU, "x"), cell(8.0), cell(8.0), "1.00 x", Outcome.MET),
-    "missed": (Goal(0.75, CPU, "x"), cell(8.0), cell(10.0), "0.800 x", Outcome.MISSED),
-    "ours void": (Goal(1.0, CPU, "x"), cell(voids=2), cell(8.0), "", Outcome.NOT_MEASURED),
-    "theirs void": (Goal(1.0, CPU, "x"), cell(8.0), cell(), "", Outcome.NOT_MEASURED),
-    "absolute": (Goal(10.0, CPU), cell(9.99), None, "9.99 µs", Outcome.MET),
-    "absolute missed": (Goal(10.0, CPU), cell(10.1), None, "10.1 µs", Outcome.MISSED),
+    "met": (Goal(0.75, CPU, "x"), cell(7.0, 9.0, 8.0), cell(16.0), "0.500 x", Finding.KEPT),
+    "met exactly": (Goal(1.0, CPU, "x"), cell(8.0), cell(8.0), "1.00 x", Finding.KEPT),
+    "missed": (Goal(0.75, CPU, "x"), cell(8.0), cell(10.0), "0.800 x", Finding.BROKEN),
+    "ours void": (Goal(1.0, CPU, "x"), cell(voids=2), cell(8.0), "", Finding.NOT_JUDGED),
+    "theirs void": (Goal(1.0, CPU, "x"), cell(8.0), cell(), "", Finding.NOT_JUDGED),
+    "absolute": (Goal(10.0, CPU), cell(9.99), None, "9.99 µs", Finding.KEPT),
+    "absolute missed": (Goal(10.0, CPU), cell(10.1), None, "10.1 µs", Finding.BROKEN),
     "more is better": (
         Goal(0.97, Figure.FAST_CLIENT, "x"),
         cell(960.0, figure=Figure.FAST_CLIENT),
         cell(1000.0, figure=Figure.FAST_CLIENT),
         "0.960 x",
-        Outcome.MISSED,
+        Finding.BROKEN,
     ),
 }
 
@@ -59,10 +54,10 @@ VERDICTS = {
     ("goal", "ours", "theirs", "reached", "outcome"), VERDICTS.values(), ids=VERDICTS.keys()
 )
 def test_a_goal_is_judged_by_medians(
-    goal: Goal, ours: Cell, theirs: Cell | None, reached: str, outcome: Outcome
+    goal: Goal, ours: Cell, theirs: Cell | None, reached: str, outcome: Finding
 ) -> None:
     verdict = verdict_on(SMALL, goal, ours, theirs)
-    assert (verdict.reached, verdict.outcome) == (reached, outcome)
+    assert (verdict.reached, verdict.finding) == (reached, outcome)
 
 
 def test_a_ratio_needs_both_sides() -> None:
@@ -108,27 +103,28 @@ def test_a_figure_is_shown_with_its_unit() -> None:
 
 @pytest.mark.parametrize(
     ("times", "outcome"),
-    [(5.0, Outcome.MET), (4.99, Outcome.MISSED), (None, Outcome.NOT_MEASURED)],
+    [(5.0, Finding.KEPT), (4.99, Finding.BROKEN), (None, Finding.NOT_JUDGED)],
 )
-def test_python_peers_are_to_be_five_times_dearer(times: float | None, outcome: Outcome) -> None:
-    assert Advantage(times).outcome is outcome
+def test_python_peers_are_to_be_five_times_dearer(times: float | None, outcome: Finding) -> None:
+    assert peer_goal(times) is outcome
 
 
 def test_evloop_is_compared_with_every_python_peer() -> None:
     found = results(evloop=cell(10.0), nginx=cell(20.0), tornado=cell(900.0))
-    assert against_python(found, ROWS) == (["tornado"], {"small": [Advantage(90.0)]})
+    assert against_python(found, ROWS) == (["tornado"], {"small": [90.0]})
 
 
 def test_every_goal_of_a_row_has_a_verdict() -> None:
     found = results(evloop=cell(8.0), lighttpd=cell(9.0), floor=cell(6.0))
-    outcomes = [verdict.outcome for verdict in judge(found, [SMALL])]
-    assert outcomes == [Outcome.MET, Outcome.NOT_MEASURED, Outcome.MET]
+    outcomes = [verdict.finding for verdict in judge(found, [SMALL])]
+    assert outcomes == [Finding.KEPT, Finding.NOT_JUDGED, Finding.KEPT]
 
 
 def test_a_row_shows_what_is_known() -> None:
     found = results(evloop=cell(8.0), nginx=cell(16.0))
-    assert row_cells(found, SMALL, "nginx") == ["nginx", "16.0 µs", "", "", "", "", "", "0.500"]
-    assert row_cells(found, SMALL, "evloop")[-1] == ""
+    evloop, nginx = row_table(found, SMALL).rows
+    assert list(nginx) == ["nginx", "16.0 µs", "", "", "", "", "", "0.500"]
+    assert evloop[-1] == ""
 
 
 def test_the_page_says_where_evloop_loses() -> None:
@@ -159,7 +155,7 @@ def test_a_configuration_stands_once_for_all_rows_it_was_used_in() -> None:
 def test_results_come_back_from_their_file(tmp_path: Path) -> None:
     found = results(evloop=cell(8.0, 9.0, voids=1), nginx=cell(16.0))
     save(found, tmp_path / "results.json")
-    assert load([tmp_path / "results.json"]) == found
+    assert load([tmp_path / "results.json"], Figure) == found
 
 
 def test_rows_of_a_later_file_replace_those_of_an_earlier(tmp_path: Path) -> None:
@@ -168,7 +164,7 @@ def test_rows_of_a_later_file_replace_those_of_an_earlier(tmp_path: Path) -> Non
     later.about["command"] = "run the rest"
     save(earlier, tmp_path / "1.json")
     save(later, tmp_path / "2.json")
-    merged = load([tmp_path / "1.json", tmp_path / "2.json"])
+    merged = load([tmp_path / "1.json", tmp_path / "2.json"], Figure)
     assert merged.cell("small", "evloop") == cell(9.0)
     assert merged.cell("medium", "evloop") == cell(30.0)
     assert merged.about["command"] == "run it\nrun the rest"
@@ -198,7 +194,7 @@ def test_unusable_results_are_refused_in_one_line(tmp_path: Path, text: str, rea
     path = tmp_path / "results.json"
     path.write_text(text)
     with pytest.raises(ResultsError, match=reason) as caught:
-        load([path])
+        load([path], Figure)
     assert "\n" not in str(caught.value)
 
 

@@ -1,5 +1,6 @@
 """The benchmark as a program: a tiny row from end to end, its exit codes, its end."""
 
+import io
 import json
 import os
 import shutil
@@ -8,19 +9,19 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
 
 import psutil
 import pytest
 from bench import __file__ as bench_file
-from bench.campaign import Campaign
-from bench.docroot import Docroot
-from bench.figures import Figure, Sample, VoidError
-from bench.own import OwnLoad
-from bench.results import Results, ServerNote
+from bench.campaign import BenchCampaign
+from bench.figures import Figure
 from bench.rows import ROWS, Row
-from bench.servers.base import Server
-from bench.servers.evloop import Evloop
+from campaign.results import Cell, Results, Sample, ServerNote
+from lab.driver import OwnLoad
+from lab.errors import VoidError
+from lab.servers.base import Server
+from lab.servers.evloop import Evloop
+from report.progress import Progress
 
 from tests.support.deadline import eventually
 
@@ -61,7 +62,7 @@ WRONG = {
     "rounds": (["--rounds", "0"], "argument --rounds: '0': a whole number above 0 is wanted"),
     "a duration": (["--duration", "soon"], "argument --duration: 'soon'"),
     "no duration": (["--duration", "0"], "more than 0 is wanted"),
-    "no command": (["--evloop", " "], "--evloop wants a command"),
+    "no command": (["--evloop", " "], "argument --evloop: ' ': a command is wanted"),
     "no directory": (["--json", "/no/such/place.json"], "there is no directory /no/such"),
     "a picture": (["--plot", "plot.gif"], "does not end in .png or .svg"),
     "no results": (["--from", "no-such.json"], "no-such.json: No such file"),
@@ -141,12 +142,16 @@ def _server_and_driver(bench: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return parent.children()
 
 
-class _Rehearsal(Campaign):
-    """A campaign in which nothing runs; evloop always fails."""
+class _Rehearsal(BenchCampaign):
+    """A campaign in which nothing runs; the server "broken" always fails."""
 
-    turns: ClassVar[list[tuple[str, str]]] = []  # emptied by the test that reads it
+    def __init__(self, servers: list[Server], rounds: int) -> None:
+        rows = [row for row in ROWS if row.name in ("small", "sendfile")]
+        progress = Progress(io.StringIO())
+        super().__init__(rows, servers, rounds, progress, 1.0, OwnLoad(), Path("/"))
+        self.turns: list[tuple[str, str]] = []
 
-    def _measure(self, row: Row, server: Server, note: ServerNote) -> Sample:
+    def measure(self, row: Row, server: Server, cell: Cell, note: ServerNote) -> Sample:
         self.turns.append((row.name, server.name))
         if server.name == "broken":
             raise VoidError("broken as ever")
@@ -155,13 +160,9 @@ class _Rehearsal(Campaign):
 
 def _rehearse(servers: list[Server], rounds: int) -> tuple[Results, list[tuple[str, str]]]:
     results = Results(servers={server.name: ServerNote("peer", "1") for server in servers})
-    rows = [row for row in ROWS if row.name in ("small", "sendfile")]
-    campaign = _Rehearsal(
-        rows, servers, rounds, 1.0, OwnLoad(), Docroot(Path("/")), Path("/"), lambda line: None
-    )
-    campaign.turns.clear()
+    campaign = _Rehearsal(servers, rounds)
     campaign.run(results)
-    return results, list(campaign.turns)
+    return results, campaign.turns
 
 
 def test_the_rounds_are_interleaved() -> None:

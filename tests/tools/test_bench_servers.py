@@ -8,19 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench.campaign import configuration
-from bench.docroot import PAGES, Docroot
-from bench.figures import VoidError
-from bench.load import Address
 from bench.rows import ROWS
-from bench.running import ask, free_port, running
-from bench.servers.base import Kind, Launch, Server, Setup, Transfer
-from bench.servers.evloop import Evloop
-from bench.servers.floor import Floor, compile_floor
-from bench.servers.lighttpd import Lighttpd
-from bench.servers.nginx import Nginx
-from bench.servers.python_peers import PythonPeer, python_peers
-from bench.servers.registry import all_servers
+from campaign.rounds import configuration
+from lab.docroot import LARGE, PAGES, place
+from lab.errors import TargetError, VoidError
+from lab.running import ask, free_port, running
+from lab.servers.base import Kind, Launch, Server, Setup, Transfer
+from lab.servers.evloop import Evloop
+from lab.servers.floor import Floor, compile_floor
+from lab.servers.native import Lighttpd, Nginx
+from lab.servers.python_peers import PythonPeer, python_peers
+from lab.servers.registry import all_servers
+from load.endpoint import local_endpoint
 
 CHECK_DEADLINE = 20.0
 BODY = bytes(range(256)) * 2048
@@ -36,7 +35,7 @@ def setup(tmp_path: Path) -> Setup:
     (root / "large.bin").write_bytes(BODY)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return Setup(Docroot(root), free_port(), scratch, floor=("respond", "1024", "keep"))
+    return Setup(root, scratch, free_port(), floor=("respond", str(root / "large.bin"), "keep"))
 
 
 def _servers() -> list[Server]:
@@ -49,7 +48,7 @@ def test_every_server_is_told_its_port_and_root(server: Server, setup: Setup) ->
     launch = server.launch(setup)
     told = " ".join([*launch.command, *launch.files.values()])
     assert str(setup.port) in told
-    assert str(setup.docroot.path) in told
+    assert str(setup.root) in told
     assert "{" not in launch.command[-1]
 
 
@@ -141,7 +140,7 @@ def test_evloop_is_told_how_to_transfer(
     transfer: Transfer, options: tuple[str, ...], setup: Setup
 ) -> None:
     command = Evloop(("evloop",)).launch(replace(setup, transfer=transfer)).command
-    assert command[:3] == ("evloop", "serve", str(setup.docroot.path))
+    assert command[:3] == ("evloop", "serve", str(setup.root))
     assert command[-2:] == options or (not options and "--transfer" not in command)
 
 
@@ -170,15 +169,14 @@ def test_a_shown_configuration_names_no_place_of_this_machine(setup: Setup) -> N
 
 
 def test_the_docroot_names_a_thousand_pages(tmp_path: Path) -> None:
-    docroot = Docroot(tmp_path)
-    assert len(set(docroot.pages)) == PAGES == 1000
-    assert docroot.file(docroot.pages[7]) == tmp_path / "pages" / "0007.html"
+    assert len({wanted.path for wanted in PAGES}) == len(PAGES) == 1000
+    assert place(tmp_path, PAGES[7]) == tmp_path / "pages" / "0007.html"
 
 
 FLOORS = {
-    "respond": (("respond", "1024", "keep"), b"x" * 1024),
-    "respond-large": (("respond", "5000000", "keep"), b"x" * 5_000_000),
-    "close": (("respond", "1024", "close"), b"x" * 1024),
+    "respond": (("respond", "{small}", "keep"), b"small"),
+    "respond-large": (("respond", "{large}", "keep"), BODY),
+    "close": (("respond", "{small}", "close"), b"small"),
     "copy": (("copy", "{large}"), BODY),
     "sendfile": (("sendfile", "{large}"), BODY),
     "copy within bounds": (("copy", "{large}", "16384", "40000"), BODY),
@@ -197,15 +195,15 @@ def test_the_bounded_floor_has_the_bounds_of_evloop() -> None:
 @needs_compiler
 @pytest.mark.parametrize(("floor", "body"), FLOORS.values(), ids=FLOORS.keys())
 def test_the_floor_compiles_and_answers(floor: tuple[str, ...], body: bytes, setup: Setup) -> None:
-    large = setup.docroot.file(setup.docroot.large)
-    program = tuple(part.format(large=large) for part in floor)
+    large, small = place(setup.root, LARGE), setup.root / "small.html"
+    program = tuple(part.format(large=large, small=small) for part in floor)
     launch = Floor(setup.scratch).launch(replace(setup, floor=program))
-    address = Address(setup.port)
-    with running(launch, address, "/", setup.scratch) as server:
+    endpoint = local_endpoint(setup.port)
+    with running(launch, endpoint, "/", setup.scratch) as server:
         assert 0 < server.start_seconds < CHECK_DEADLINE
         assert server.cost.cpu_seconds() >= 0
         assert server.cost.memory_bytes() > server.cost.own_bytes() > 0
-        connection = http.client.HTTPConnection(address.host, address.port, timeout=CHECK_DEADLINE)
+        connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=CHECK_DEADLINE)
         for _ in range(2):
             connection.request("GET", "/")
             response = connection.getresponse()
@@ -213,7 +211,7 @@ def test_the_floor_compiles_and_answers(floor: tuple[str, ...], body: bytes, set
             assert response.will_close == ("close" in floor)
         connection.close()
     with pytest.raises(ConnectionError):
-        ask(address, "/")
+        ask(endpoint, "/")
 
 
 @needs_compiler
@@ -221,16 +219,16 @@ def test_a_floor_that_does_not_compile_is_void(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken.c").write_text("int main(void) { return nothing; }")
-    monkeypatch.setattr("bench.servers.floor.SOURCES", tmp_path)
+    monkeypatch.setattr("lab.servers.floor.SOURCES", tmp_path)
     with pytest.raises(VoidError, match=r"cc failed on broken\.c"):
         compile_floor("broken", tmp_path)
 
 
 STILLBORN = {
-    "not there": (("no-such-program",), "no-such-program did not start: No such file"),
+    "not there": (("no-such-program",), "'no-such-program' can't be started: No such file"),
     "ends at once": (
         (sys.executable, "-c", "import sys; sys.exit('no port for me')"),
-        "it ended with status 1 on its start: no port for me",
+        "it did not start: it ended with code 1; its last words: no port for me",
     ),
 }
 
@@ -240,7 +238,7 @@ def test_a_server_that_does_not_start_is_void(
     command: tuple[str, ...], reason: str, setup: Setup
 ) -> None:
     with (
-        pytest.raises(VoidError, match=reason),
-        running(Launch(command), Address(setup.port), "/", setup.scratch),
+        pytest.raises((VoidError, TargetError), match=reason),
+        running(Launch(command), local_endpoint(setup.port), "/", setup.scratch),
     ):
         pytest.fail("it runs")

@@ -8,17 +8,19 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from measure.descriptors import Downloads
-from measure.figures import show_clock, show_count, show_size
-from measure.history import METRICS, History, fit_slope
-from measure.kernel import KernelTcp
-from measure.limits import Limits
-from measure.memory import Memory
-from measure.plot import PlotError, check_plot, draw
-from measure.records import CsvFile, document, row, write_json
-from measure.sample import Sample
-from measure.sentences import counterfactual, lower_bound, summary
-from measure.sockets import Connections, Queues
+from lab.descriptors import Downloads
+from lab.history import METRICS, History, fit_slope
+from lab.kernel import KernelTcp
+from lab.memory import Memory
+from lab.sample import Sample
+from lab.sockets import Connections, Queues
+from monitoring.limits import breach, unjudged
+from monitoring.plot import draw
+from monitoring.records import CsvFile, document, row, write_json
+from monitoring.sentences import counterfactual, lower_bound, summary
+from report.figures import show_clock, show_count, show_size
+from report.plot import PlotError, check_plot
+from report.verdict import Limits
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
@@ -204,18 +206,18 @@ def test_a_limit_is_broken_only_above_it(
     limits: Limits, at_once: str | None, at_the_end: str | None
 ) -> None:
     for found, words in (
-        (limits.breach(BUSY), at_once),
-        (limits.final_breach(BUSY), at_the_end),
+        (breach(limits, BUSY), at_once),
+        (breach(limits, BUSY, is_final=True), at_the_end),
     ):
         assert found is None if words is None else found is not None and words in found
 
 
 def test_a_limit_per_connection_that_saw_none_says_so() -> None:
     limits, idle = Limits(growth_per_connection=1), history(sample(0), sample(1, own=9 * MIB))
-    assert limits.final_breach(idle) is None
-    assert "not judged" in (limits.unjudged(idle) or "")
-    assert limits.unjudged(BUSY) is None
-    assert Limits().unjudged(idle) is None
+    assert breach(limits, idle, is_final=True) is None
+    assert "not judged" in (unjudged(limits, idle) or "")
+    assert unjudged(limits, BUSY) is None
+    assert unjudged(Limits(), idle) is None
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from measure import launch, processes, sample
-from measure.launch import Launched
-from measure.processes import (
-    AmbiguousTargetError,
-    NoRightError,
-    NoSuchTargetError,
-    TargetEndedError,
-    Tree,
-    find_listeners,
-    name_of,
-)
-from measure.sample import Sampler
+from lab import launch, processes, sample
+from lab.errors import AmbiguousTargetError, NoRightError, NoSuchTargetError, TargetEndedError
+from lab.launch import Launched
+from lab.processes import Tree, find_listeners, name_of
+from lab.sample import Sampler
 
 MIB = 1024 * 1024
 WAIT = 20.0  # seconds until a test gives up
@@ -349,7 +342,7 @@ def test_what_is_started_dies_with_us_even_when_we_are_killed(tmp_path: Path) ->
     source = f"""
 import sys, time
 sys.path[:0] = [{str(tools)!r}, {str(root)!r}]
-from measure.launch import Launched
+from lab.launch import Launched
 launched = Launched([sys.executable, "-c", "import time; time.sleep(600)"])
 print(launched.pid, flush=True)
 time.sleep(600)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from measure import descriptors as descriptors_module
-from measure.cgroup import Cgroup, CgroupPath, find_cgroup, locate, read_cgroup
-from measure.descriptors import Downloads, count_descriptors, portable_descriptors, read_descriptors
-from measure.kernel import parse_sockstat, read_kernel_tcp
-from measure.memory import Memory, read_memory
-from measure.sockets import (
+from lab import descriptors as descriptors_module
+from lab.cgroup import Cgroup, CgroupPath, find_cgroup, locate, read_cgroup
+from lab.descriptors import Downloads, count_descriptors, portable_descriptors, read_descriptors
+from lab.kernel import parse_sockstat, read_kernel_tcp
+from lab.memory import Memory, read_memory
+from lab.sockets import (
     BACKLOG,
     Connections,
     Socket,

@@ -7,16 +7,16 @@ import time
 from collections import Counter
 
 import pytest
-from measure.descriptors import Downloads
-from measure.graph import LogScale, area, binary_unit, columns, nice_span, nice_top
-from measure.history import History
-from measure.kernel import KernelTcp
-from measure.lines import Lines
-from measure.live import Screen
-from measure.memory import Memory
-from measure.sample import Sample
-from measure.sockets import Connections, Queues
-from measure.terminal import Events
+from lab.descriptors import Downloads
+from lab.history import History
+from lab.kernel import KernelTcp
+from lab.memory import Memory
+from lab.sample import Sample
+from lab.sockets import Connections, Queues
+from lab.terminal import Events
+from monitoring.lines import lines as lines_to
+from monitoring.live import Screen
+from report.graph import LogScale, area, binary_unit, columns, nice_span, nice_top
 from rich.console import Console
 
 KIB, MIB, GIB = 1024.0, 1024.0**2, 1024.0**3
@@ -146,7 +146,7 @@ def test_what_a_platform_does_not_tell_is_said() -> None:
 
 def test_what_is_not_known_is_said_in_a_line_for_a_pipe() -> None:
     stream = io.StringIO()
-    lines = Lines(stream)
+    lines = lines_to(stream)
     lines.show(elsewhere())
     lines.show(busy())
     header, unknown, known = stream.getvalue().splitlines()
@@ -157,7 +157,7 @@ def test_what_is_not_known_is_said_in_a_line_for_a_pipe() -> None:
 
 def test_the_header_comes_again() -> None:
     stream = io.StringIO()
-    lines = Lines(stream)
+    lines = lines_to(stream)
     for _ in range(31):
         lines.show(elsewhere())
     headers = [line for line in stream.getvalue().splitlines() if "load-all" in line]

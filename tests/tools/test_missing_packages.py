@@ -36,4 +36,4 @@ def test_a_missing_package_is_one_line(program: str, code: int, tmp_path: Path) 
     assert done.returncode == code
     (line,) = done.stderr.splitlines()
     assert line.startswith(program.removesuffix(".py"))
-    assert line.endswith(" is missing: pip install 'evloop[tools]'")
+    assert line.endswith(" is missing: pip install 'evloop-server[tools]'")

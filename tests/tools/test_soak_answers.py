@@ -1,14 +1,14 @@
 """Answers that are right and wrong, without a socket, and how fast they are read."""
 
 import pytest
-from soaking.content import CHECK_SIZE, Coded
-from soaking.dialogue import Dialogue
-from soaking.faults import Fault, FaultError
-from soaking.files import File, Kind
-from soaking.pace import QUANTUM, read_limit, receive_buffer
-from soaking.requests import Request, if_changed, some_ranges, whole
-from soaking.steps import Answer, Ask
-from soaking.tally import Counts
+from load.content import CHECK_SIZE, Coded
+from load.dialogue import Dialogue
+from load.faults import Fault, FaultError
+from load.files import File, Kind
+from load.pace import read_limit, receive_buffer
+from load.requests import Request, if_changed, some_ranges, whole
+from load.steps import QUANTUM, Answer, Ask
+from load.tally import Counts
 
 KIB, MIB = 1024, 1024 * 1024
 SIZE = 40 * KIB
@@ -234,7 +234,7 @@ def test_the_request_says_what_is_wanted() -> None:
         (Ask(()), 0.0, 0, None, 16 * KIB),
         (Ask(()), 0.0, 0, 0, CHECK_SIZE),
         (Ask((), body_bytes=100_000), 0.0, 0, 0, 100_000),
-        (Ask((), body_bytes=0), 0.0, 0, 0, 16 * KIB),
+        (Ask((), body_bytes=0), 0.0, 0, None, KIB),
         (Ask((), rate=1000.0), 0.0, 0, 0, 500),
         (Ask((), rate=1000.0), 0.0, 251, 0, 0),  # less than half a quantum is left
         (Ask((), rate=1000.0), 10.0, 10_000, 9000, 500),

@@ -2,30 +2,28 @@
 
 import contextlib
 import socket
-import struct
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import inf
 
 import pytest
-from measure.terminal import Events
-from soaking.behaviours import BEHAVIOURS, Habits, Visitor
-from soaking.content import Coded, Sparse
-from soaking.crowd import Crowd, Group, Load
-from soaking.endpoint import PORTS_EACH, Connector, parse_url
-from soaking.faults import Fault
-from soaking.files import Catalogue, File, Kind, Spec, make_files
-from soaking.pace import QUANTUM
-from soaking.requests import whole
+from lab.terminal import Events
+from load.behaviours import BEHAVIOURS, Habits, Visitor
+from load.content import Coded, Sparse
+from load.crowd import Crowd, Group, Load
+from load.endpoint import PORTS_EACH, Connector, parse_url
+from load.faults import Fault
+from load.files import Catalogue, File, Kind, Spec, make_files
+from load.requests import whole
+from load.steps import QUANTUM, Ask, Close, Ending, Script
+from load.tally import Tally
 from soaking.soak import Soak, Timing
-from soaking.steps import Ask, Close, Ending, Script
-from soaking.tally import Tally
 
 from evloop.net.reactor import Reactor
 from evloop.process.server import Server
 from evloop.settings.config import Config
 from tests.support.deadline import eventually
+from tests.tools.scripted import DEADLINE, Act, be_silent, reset, scripted
 
 KIB, MIB = 1024, 1024 * 1024
 FILE = File("/file.bin", Kind.ASSET, Coded("/file.bin", 100 * KIB))
@@ -33,7 +31,6 @@ BODY = FILE.content.expected(0, 100 * KIB)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 102400\r\n"
 WHOLE = HEAD + b"\r\n" + BODY
 HABITS = Habits(rate=8 * MIB, pause=0.0, stall=0.1, trickle=0.2)
-DEADLINE = 20.0  # seconds that no test takes
 
 
 class Unseen:
@@ -70,57 +67,6 @@ def soak(
 
 
 # Against a server of a few lines
-
-Act = bytes | Callable[[socket.socket], object]
-
-
-def reset(client: socket.socket) -> None:
-    """Let the close of the connection be a reset."""
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def be_silent(client: socket.socket) -> None:
-    """Wait until the client has had enough."""
-    with contextlib.suppress(OSError):
-        while client.recv(64 * KIB):
-            pass
-
-
-@contextlib.contextmanager
-def scripted(*connections: list[Act]) -> Iterator[int]:
-    """Treat each connection by its list; yield the port.
-
-    Bytes are sent when a request has come, anything else is called. At the end of its list
-    a connection is closed. The last list is for all further connections.
-    """
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        number = 0
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                with client, contextlib.suppress(OSError):
-                    client.settimeout(DEADLINE)
-                    for act in connections[min(number, len(connections) - 1)]:
-                        perform(client, act)
-                number += 1
-
-    def perform(client: socket.socket, act: Act) -> None:
-        if not isinstance(act, bytes):
-            act(client)
-        elif client.recv(64 * KIB):
-            client.sendall(act)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(DEADLINE)
-
 
 FLIPPED = HEAD + b"\r\n" + BODY[:5000] + bytes([BODY[5000] ^ 4]) + BODY[5001:]
 FAULTS: dict[str, tuple[list[Act], Fault, str]] = {

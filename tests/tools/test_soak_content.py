@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from soaking.content import CHECK_SIZE, ISLAND, PERIOD, SPACING, Coded, Copy, Sparse
-from soaking.files import Kind, kind_of, local_files
+from load.content import CHECK_SIZE, ISLAND, PERIOD, SPACING, Coded, Copy, Sparse
+from load.files import Kind, kind_of, local_files
 
 KIB, MIB = 1024, 1024 * 1024
 

@@ -6,12 +6,12 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from soaking.behaviours import BEHAVIOURS, Habits, Visitor
-from soaking.content import PERIOD, Coded
-from soaking.crowd import Group, Load, deal
-from soaking.files import Catalogue, File, Kind
+from load.behaviours import BEHAVIOURS, Habits, Visitor
+from load.content import PERIOD, Coded
+from load.crowd import Group, Load, deal
+from load.files import Catalogue, File, Kind
+from load.steps import Answer, Ask, Close, Rest, Step
 from soaking.scenarios import SCENARIOS, Scenario, parse_mix
-from soaking.steps import Answer, Ask, Close, Rest, Step
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -49,7 +49,7 @@ def steps_of(name: str, seed: int) -> list[Step]:
         except StopIteration:
             return taken
         taken.append(step)
-        answer = Answer('"tag"', None, 1000, True) if isinstance(step, Ask) else None
+        answer = Answer(200, '"tag"', None, 1000, 2000, True) if isinstance(step, Ask) else None
         assert len(taken) < 100
 
 

@@ -4,15 +4,16 @@ import itertools
 from math import inf
 
 import pytest
-from measure.history import Slope
-from soaking.crowd import Group, Load
-from soaking.faults import Fault, FaultError
-from soaking.rates import format_slope, parse_byte_rate, parse_count_rate
+from lab.history import Slope
+from load.crowd import Group, Load
+from load.faults import Fault, FaultError
+from load.tally import Histogram, Tally
+from report.figures import parse_byte_rate, parse_count_rate, show_slope
+from report.verdict import Finding, Limits, is_pass
 from soaking.report import page
 from soaking.result import Outcome, Point, Result, Timeline
-from soaking.tally import Histogram, Tally
-from soaking.verdict import Finding, Limits, is_pass, judge
-from soaking.watch import Memory
+from soaking.verdict import LONG_ENOUGH, judge
+from soaking.watch import Seen
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -70,16 +71,17 @@ def test_bad_count_rates(text: str) -> None:
 
 
 def test_slopes_are_shown_per_minute() -> None:
-    assert format_slope(1024.0) == "+60 KiB/min"
-    assert format_slope(-1024.0) == "-60 KiB/min"
+    assert show_slope(1024.0) == "+60 KiB/min"
+    assert show_slope(-1024.0) == "-60 KiB/min"
 
 
 def memory(
     slope: Slope | None = None,
     descriptors: tuple[float, float, float] | None = (8, 500, 8),
     peak: float = 12 * MIB,
-) -> Memory:
-    return Memory(
+    judged: float = 60.0,
+) -> Seen:
+    return Seen(
         own_metric="anonymous",
         own=(10 * MIB, peak, 10 * MIB),
         total_metric="pss",
@@ -87,6 +89,7 @@ def memory(
         rss_peak=20 * MIB,
         per_connection=(peak - 10 * MIB) / 1000,
         slope=slope,
+        judged=judged,
         kernel=(1 * MIB, 100 * MIB, 900 * MIB),
         send_queues=50 * MIB,
         descriptors=descriptors,
@@ -96,7 +99,7 @@ def memory(
 
 
 def result(
-    seen: Memory | None,
+    seen: Seen | None,
     requests: int = 100,
     faults: tuple[FaultError, ...] = (),
     ended: str | None = None,
@@ -114,6 +117,7 @@ def result(
 
 
 FLAT = Slope(0.0, -100.0, 100.0, 40)
+CREEPING = Slope(64 * KIB / 60, 60 * KIB / 60, 68 * KIB / 60, 40)
 STEEP = Slope(1e6, 0.9e6, 1.1e6, 40)
 UNSURE = Slope(1e6, -1e6, 3e6, 40)
 WRONG_BYTE = FaultError(Fault.WRONG_BYTES, "offset 5", 2)
@@ -135,6 +139,21 @@ VERDICTS: dict[str, tuple[Result, Limits, set[str]]] = {
     ),
     "the server ended": (result(memory(FLAT), ended="by signal 9"), Limits(), {"server"}),
     "memory grows": (result(memory(STEEP)), Limits(), {"memory slope"}),
+    "memory grows a little, and soon it can't be told": (
+        result(memory(CREEPING)), Limits(), set(),
+    ),
+    "memory grows a little for long enough": (
+        result(memory(CREEPING, judged=LONG_ENOUGH)), Limits(), {"memory slope"},
+    ),
+    "memory is constant for long enough": (
+        result(memory(FLAT, judged=LONG_ENOUGH)), Limits(), set(),
+    ),
+    "nobody can tell after long enough": (
+        result(memory(UNSURE, judged=LONG_ENOUGH)), Limits(), {"memory slope"},
+    ),
+    "memory may grow for long": (
+        result(memory(CREEPING, judged=LONG_ENOUGH)), Limits(slope=MIB / 60), set(),
+    ),
     "memory may grow": (result(memory(STEEP)), Limits(slope=2e6), set()),
     "nobody can tell whether memory grows": (result(memory(UNSURE)), Limits(), set()),
     "too few looks": (result(memory(None)), Limits(), set()),

@@ -1,5 +1,6 @@
 """The whole program, on scenarios so small that they take seconds."""
 
+import io
 import signal
 import subprocess
 import sys
@@ -10,16 +11,19 @@ from pathlib import Path
 import psutil
 import pytest
 import strategies
-from bench.servers.evloop import Evloop
-from comparing import scenarios
-from comparing.campaign import Campaign
+from campaign.command import Exit
+from campaign.results import Results
+from comparing import cli, scenarios
+from comparing.alone import IN_MEMORY, STREAMED, method
+from comparing.campaign import GuideCampaign
 from comparing.contenders import SETTINGS, Strategy
 from comparing.contenders import strategies as all_strategies
-from comparing.decision import IN_MEMORY, STREAMED, method
-from comparing.docroot import evict, make, warm
-from comparing.orders import Behaviour
-from comparing.results import Quantity, Results
+from comparing.quantities import Quantity
 from comparing.scenarios import Group, Measure, Scenario, Table
+from lab.docroot import evict, warm
+from lab.servers.evloop import Evloop
+from load.orders import Behaviour
+from report.progress import Progress
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -59,13 +63,14 @@ def _nothing_is_left_running() -> Iterator[None]:
     assert not left
 
 
-def campaign(tmp_path: Path, *of: Scenario, names: tuple[Strategy, ...]) -> Campaign:
+def campaign(tmp_path: Path, *of: Scenario, names: tuple[Strategy, ...]) -> GuideCampaign:
     root = tmp_path / "root"
     root.mkdir()
     tmp_path.chmod(0o755)
-    make(root, of)
+    cli.make_files(root, of)
     servers = [server for server in all_strategies(EVLOOP) if server.name in names]
-    return Campaign(of, servers, 1, 0.2, 20 * MIB * 10, root, tmp_path, lambda line: None)
+    progress = Progress(io.StringIO())
+    return GuideCampaign(of, servers, 1, progress, 0.2, 20 * MIB * 10, root)
 
 
 @linux
@@ -91,7 +96,7 @@ def test_the_three_strategies_differ_as_the_guide_says(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_run_with_fewer_downloads(tmp_path: Path) -> None:
     results = Results()
     measured = campaign(tmp_path, TINY_TIMED, names=(Strategy.LOAD_ALL,))
-    object.__setattr__(measured, "bound", 5 * MIB)
+    measured._bound = 5 * MIB
     measured.run(results)
     cell = results.cells["tiny-timed"][Strategy.LOAD_ALL]
     assert (cell.voids, cell.downloads) == ([], 2)
@@ -125,10 +130,10 @@ def test_a_server_that_dies_makes_the_round_void_and_is_not_waited_for(tmp_path:
     results = Results()
     measured = campaign(tmp_path, TINY, names=())
     mortal = Evloop((sys.executable, "-c", _MORTAL), name=Strategy.HYBRID)
-    object.__setattr__(measured, "servers", [mortal])
+    measured.servers = [mortal]
     measured.run(results)
     cell = results.cells["tiny"][Strategy.HYBRID]
-    assert cell.rounds == []
+    assert cell.samples == []
     assert len(cell.voids) == 1
 
 
@@ -141,7 +146,7 @@ def test_the_method_is_what_the_servers_counters_say(tmp_path: Path) -> None:
 
 def test_files_are_old_sparse_where_wanted_and_each_its_own(tmp_path: Path) -> None:
     groups = (Group("a.html", 2, 5 * KIB, own_files=True), Group("b.mp4", 3, 64 * MIB, sparse=True))
-    make(tmp_path, [Scenario("x", Table.IN_FLIGHT, "", groups)])
+    cli.make_files(tmp_path, [Scenario("x", Table.IN_FLIGHT, "", groups)])
     sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     assert sizes == {
         "probe.html": KIB,
@@ -162,17 +167,17 @@ def test_a_small_run_from_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib")
-    for module in (scenarios, sys.modules["comparing.arguments"], strategies):
+    for module in (scenarios, cli):
         monkeypatch.setattr(module, "SCENARIOS", (TINY,))
     page, figures = tmp_path / "memory.md", tmp_path / "memory.json"
     words = ["--scenarios", "tiny", "--strategies", "hybrid", "--rounds", "1", "--hold", "200ms"]
-    code = strategies.main([*words, "--json", str(figures), "--write", str(page)])
+    code = cli.main([*words, "--json", str(figures), "--write", str(page)])
     out, err = capsys.readouterr()
-    assert code == strategies.EXIT_OK, err
+    assert code == Exit.OK, err
     assert out.startswith("kept  tiny: process memory grew by ")
     assert "round 1/1  hybrid" in err
     assert page.read_text().startswith("# Memory, measured")
-    assert strategies.main(["--from", str(figures), "--scenarios", "tiny"]) == strategies.EXIT_OK
+    assert cli.main(["--from", str(figures), "--scenarios", "tiny"]) == Exit.OK
 
 
 USAGE = [
@@ -193,7 +198,7 @@ def test_wrong_usage_is_one_line_and_code_2(words: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, str(TOOL), *words], capture_output=True, text=True, timeout=WAIT
     )
-    assert done.returncode == strategies.EXIT_USAGE
+    assert done.returncode == Exit.USAGE
     assert done.stderr.startswith("strategies.py: ")
     assert done.stderr.count("\n") == 1
     assert words[-1].strip("-") in done.stderr
@@ -202,7 +207,7 @@ def test_wrong_usage_is_one_line_and_code_2(words: list[str]) -> None:
 def test_too_few_descriptors_are_told_with_how_many_it_takes() -> None:
     limited = f"ulimit -n 500; exec {sys.executable} {TOOL} --scenarios stalled-8000"
     done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, timeout=WAIT)
-    assert done.returncode == strategies.EXIT_USAGE
+    assert done.returncode == Exit.USAGE
     assert "stalled-8000 needs 16,128 descriptors per process and there may be 500" in done.stderr
     assert done.stderr.count("\n") == 1
 
@@ -215,7 +220,7 @@ def test_a_missing_results_file_is_one_line() -> None:
         timeout=WAIT,
     )
     assert (done.returncode, done.stderr) == (
-        strategies.EXIT_ENVIRONMENT,
+        Exit.USAGE,
         "strategies.py: /nowhere.json: No such file or directory\n",
     )
 

@@ -4,31 +4,32 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench.servers.evloop import Evloop
-from comparing.arguments import UsageError, chosen
-from comparing.campaign import is_disturbed
-from comparing.cells import seconds, size, times
-from comparing.computed import Growth, fitting, growth
+from campaign.results import Cell, Results, ResultsError, Sample, load, save
+from comparing.beside import losses
+from comparing.campaign import fitting, is_disturbed
+from comparing.cells import Growth, growth, seconds, size, times
+from comparing.cli import chosen
 from comparing.contenders import Strategy, takes_part
-from comparing.losses import losses
 from comparing.numbers import numbers
 from comparing.page import render, write_page
-from comparing.promises import judge
-from comparing.results import Cell, Observation, Quantity, Results, ResultsError, load, save
-from comparing.scenarios import BY_TYPE, SCENARIOS, Scenario, Table
+from comparing.promises import judge, line
+from comparing.quantities import Quantity
+from comparing.scenarios import BY_NAME, BY_TYPE, SCENARIOS, Scenario, Table
 from comparing.tables import in_flight, of_one_file
+from lab.servers.evloop import Evloop
+from report.arguments import UsageError
+from report.verdict import broken, is_pass
 
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
-BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 STRESS, VIDEO, WEB, SLOW = (
     BY_NAME[name] for name in ("50x100MB", "video-1000", "web-100", "slow-1000")
 )
 
 
-def grew(by: float, **more: float) -> Observation:
+def grew(by: float, **more: float) -> Sample:
     return {
         Quantity.BASE: 12 * MIB,
         Quantity.GROWTH: by,
@@ -41,8 +42,8 @@ def grew(by: float, **more: float) -> Observation:
     }
 
 
-def cell(scenario: Scenario, *rounds: Observation, downloads: int = 0) -> Cell:
-    return Cell(downloads or scenario.downloads, list(rounds), [], [(0.0, 0.0), (1.0, 9.0)])
+def cell(scenario: Scenario, *rounds: Sample, downloads: int = 0) -> Cell:
+    return Cell(list(rounds), [], downloads or scenario.downloads, [(0.0, 0.0), (1.0, 9.0)])
 
 
 def stress(hybrid: float = 40 * KIB) -> Results:
@@ -106,25 +107,24 @@ def test_what_could_not_be_run_at_all_is_computed_from_its_size() -> None:
 
 def test_promises_are_kept_up_to_their_bound_and_broken_above_it() -> None:
     assert STRESS.promise == 2 * MIB
-    assert [each.is_kept for each in judge(stress(2 * MIB), [STRESS])] == [True]
-    (broken,) = judge(stress(2 * MIB + 1), [STRESS])
-    assert not broken.is_kept
-    assert broken.line.startswith("50x100MB: process memory grew by 2 MiB, over 2 MiB")
+    assert is_pass(judge(stress(2 * MIB), [STRESS]))
+    (found,) = judge(stress(2 * MIB + 1), [STRESS])
+    assert line(found).startswith("BROKEN  50x100MB: process memory grew by 2 MiB, over 2 MiB")
 
 
 def test_the_worst_round_decides() -> None:
     results = stress()
-    results.cells[STRESS.name][Strategy.HYBRID].rounds.append(grew(3 * MIB))
-    assert [each.is_kept for each in judge(results, [STRESS])] == [False]
+    results.cells[STRESS.name][Strategy.HYBRID].samples.append(grew(3 * MIB))
+    assert not is_pass(judge(results, [STRESS]))
 
 
 def test_a_void_round_of_evloop_breaks_a_promise_and_one_of_another_server_does_not() -> None:
     results = stress()
-    results.cells[STRESS.name]["nginx"] = Cell(50, [], ["3 x wrong bytes"])
-    assert all(each.is_kept for each in judge(results, [STRESS]))
+    results.cells[STRESS.name]["nginx"] = Cell([], ["3 x wrong bytes"], 50)
+    assert is_pass(judge(results, [STRESS]))
     results.cells[STRESS.name][Strategy.STREAMING].voids.append("2 x wrong bytes")
-    assert [each.line for each in judge(results, [STRESS]) if not each.is_kept] == [
-        "50x100MB: streaming: 2 x wrong bytes"
+    assert [line(each) for each in broken(judge(results, [STRESS]))] == [
+        "BROKEN  50x100MB: streaming: 2 x wrong bytes"
     ]
 
 
@@ -134,8 +134,8 @@ def test_the_send_queue_saves_five_times(unbounded: int, is_kept: bool) -> None:
         Strategy.HYBRID: cell(SLOW, grew(MIB, KERNEL_TCP=100 * MIB)),
         Strategy.UNBOUNDED: cell(SLOW, grew(MIB, KERNEL_TCP=unbounded)),
     }
-    (verdict,) = judge(Results(cells={SLOW.name: cells}), [SLOW])
-    assert verdict.is_kept is is_kept
+    (found,) = judge(Results(cells={SLOW.name: cells}), [SLOW])
+    assert is_pass([found]) is is_kept
 
 
 # Who takes part, and what counts
@@ -194,7 +194,7 @@ def test_every_scenario_of_the_guide_says_what_the_guide_says() -> None:
 
 def test_void_rounds_are_told_and_never_shown_as_figures() -> None:
     results = stress()
-    results.cells[STRESS.name]["nginx"] = Cell(50, [], ["it closed 3 connections"])
+    results.cells[STRESS.name]["nginx"] = Cell([], ["it closed 3 connections"], 50)
     page = render(results)
     assert "- 50 x 100 MB, nginx: it closed 3 connections" in page
     assert "| nginx | void: it closed 3 connections |" in page
@@ -276,24 +276,24 @@ def test_memory_that_shrank_is_no_growth() -> None:
 def test_results_survive_their_file(tmp_path: Path) -> None:
     results = replace(stress(), about={"date": "2000-01-01"}, methods={"a": "streamed"})
     save(results, tmp_path / "a.json")
-    assert load([tmp_path / "a.json"]) == results
+    assert load([tmp_path / "a.json"], Quantity) == results
 
 
 def test_later_results_replace_earlier_ones(tmp_path: Path) -> None:
     save(stress(MIB), tmp_path / "a.json")
     later = Results(cells={STRESS.name: {Strategy.HYBRID: cell(STRESS, grew(7))}})
     save(later, tmp_path / "b.json")
-    merged = load([tmp_path / "a.json", tmp_path / "b.json"])
+    merged = load([tmp_path / "a.json", tmp_path / "b.json"], Quantity)
     assert merged.median(STRESS.name, Strategy.HYBRID, Quantity.GROWTH) == 7
     assert merged.median(STRESS.name, Strategy.LOAD_ALL, Quantity.GROWTH) == STRESS.total
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cells": {"a": {"b": 1}}}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1, "cells": {"a": {"b": 1}}}'])
 def test_a_file_without_results_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
-    with pytest.raises(ResultsError, match="no results of this program"):
-        load([path])
+    with pytest.raises(ResultsError, match=r"not JSON|not hold results|not whole"):
+        load([path], Quantity)
 
 
 def test_a_tables_name_stands_for_its_scenarios() -> None:

@@ -1,22 +1,32 @@
 """Thousands of connections that come and go, well and badly; what is left of them?"""
 
 import random
-import socket
-import struct
-import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from attacks.docroot import LARGE, SMALL, SMALL_CONTENT
-from attacks.target import Address, Target, Usage
+from lab import waiting
+from lab.driver import GRACE, OwnLoad, refuse_errors
+from load.drills import Drill
+from load.endpoint import Endpoint, local_endpoint
+from load.orders import Run, Wanted
+from load.single import carry_out
+
+from attacks.docroot import LARGE, LARGE_SIZE, SMALL_FILE
+from attacks.target import Address, Attacked, Usage
 from evloop.settings.units import format_size
 
-_PATIENCE = 10.0
+_PATIENCE = 10.0  # seconds that a client waits for a sign of the server
+_LEAST_RATE = 50.0  # connections a second of the slowest server
 _WARM_UP = 200
 _SETTLE = 20.0  # seconds for the server to notice the last one
-# Ports of a closed connection rest for a while: several addresses have more of them.
-_SOURCES = tuple(f"127.0.0.{number}" for number in range(2, 10))
-_RESET = struct.pack("ii", 1, 0)
+
+_LARGE_FILE = Wanted(LARGE, LARGE_SIZE)
+KINDS: dict[str, tuple[str, tuple[Wanted, ...]]] = {
+    "connect, GET, close": ("arrive", (SMALL_FILE,)),
+    "abort at a random point": ("leave", (SMALL_FILE, _LARGE_FILE, Wanted("/missing"))),
+    "cancelled download": ("cancel", (_LARGE_FILE,)),
+}
+"""Behaviour and files of each kind of connection."""
 
 
 class Counts(NamedTuple):
@@ -27,88 +37,82 @@ class Counts(NamedTuple):
     cancels: int
 
 
-def churn(target: Target, counts: Counts, seed: int) -> Iterator[str]:
+def churn(target: Attacked, counts: Counts, seed: int) -> Iterator[str]:
     """Open and close connections, and tell how far the server returns to where it was."""
-    chance = random.Random(seed)
-    kinds: dict[str, tuple[Callable[[Address, random.Random], None], int]] = {
-        "connect, GET, close": (get, counts.gets),
-        "abort at a random point": (abort, counts.aborts),
-        "cancelled download": (cancel, counts.cancels),
-    }
-    for act, _ in kinds.values():
-        _repeat(target, act, _WARM_UP, chance)
+    for name in KINDS:
+        _repeat(target, name, _WARM_UP, seed)
     base = settled(target, None)
-    for name, (act, count) in kinds.items():
-        began = time.monotonic()
-        _repeat(target, act, count, chance)
+    for name, count in zip(KINDS, counts, strict=True):
+        seconds = _repeat(target, name, count, seed)
         now = settled(target, base)
         yield (
             f"{count} x {name}: {now.descriptors - base.descriptors:+} descriptors,"
             f" {format_size(now.memory - base.memory)} more memory,"
-            f" {count / max(0.001, time.monotonic() - began):.0f} a second"
+            f" {count / max(0.001, seconds):.0f} a second"
         )
 
 
-def get(address: Address, chance: random.Random) -> None:
-    """Ask for the small file, take it, and close."""
-    with _connect(address, chance) as sock:
-        sock.sendall(_request(SMALL))
-        received = b""
-        while not received.endswith(SMALL_CONTENT):
-            piece = sock.recv(64 * 1024)
-            assert piece, "the server closed early"
-            received += piece
+def _repeat(target: Attacked, name: str, count: int, seed: int) -> float:
+    """Let one client after the other come, *count* in all; return the seconds it took."""
+    behaviour, files = KINDS[name]
+    order = Run(
+        target.endpoint.url,
+        ((behaviour, 1),),
+        files,
+        GRACE + count / _LEAST_RATE,
+        requests=count,
+        timeout=_PATIENCE,
+        visits=count,
+        seed=seed,
+    )
+    report = OwnLoad().drive(order, lambda: 0.0)
+    refuse_errors({"errors": report.errors})
+    return report.seconds
 
 
-def abort(address: Address, chance: random.Random) -> None:
-    """Go away at a random point: in the request, before the answer or in it."""
-    request = _request(chance.choice((SMALL, LARGE, "/missing")))
-    with _connect(address, chance) as sock:
-        sock.sendall(request[: chance.randrange(len(request) + 1)])
-        if chance.random() < 0.5:
-            sock.settimeout(0.001)
-            try:
-                sock.recv(chance.randrange(1, 64 * 1024))
-            except OSError:
-                pass
-        if chance.random() < 0.5:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-
-
-def cancel(address: Address, chance: random.Random) -> None:
-    """Begin a large download and go away in its middle."""
-    with _connect(address, chance) as sock:
-        sock.sendall(_request(LARGE))
-        wanted = chance.randrange(1, 512 * 1024)
-        while wanted > 0:
-            piece = sock.recv(64 * 1024)
-            assert piece, "the server closed early"
-            wanted -= len(piece)
-
-
-def settled(target: Target, base: Usage | None) -> Usage:
+def settled(target: Attacked, base: Usage | None) -> Usage:
     """Return the usage when it is as low as *base*, or does not change any more."""
-    give_up_at = time.monotonic() + _SETTLE
     before = target.usage()
-    while time.monotonic() < give_up_at:
-        time.sleep(0.2)
-        now = target.usage()
-        if now.descriptors == before.descriptors if base is None else now[2] <= base[2]:
-            break
+
+    def is_settled() -> bool:
+        nonlocal before
+        now, then = target.usage(), before
         before = now
+        if base is None:
+            return now.descriptors == then.descriptors
+        return now.descriptors <= base.descriptors
+
+    waiting.pause(0.2)
+    waiting.until(is_settled, _SETTLE)
     return target.usage()
 
 
-def _repeat(
-    target: Target, act: Callable[[Address, random.Random], None], count: int, chance: random.Random
-) -> None:
-    for _ in range(count):
-        act(target.address, chance)
+# Single ones
 
 
-def _connect(address: Address, chance: random.Random) -> socket.socket:
-    return socket.create_connection(address, _PATIENCE, (chance.choice(_SOURCES), 0))
+def _once(name: str) -> Callable[[Address, random.Random], None]:
+    behaviour, files = KINDS[name]
+
+    def act(address: Address, chance: random.Random) -> None:
+        seed = chance.randrange(1 << 32)
+        endpoint = local_endpoint(address[1])
+        order = Run(endpoint.url, ((behaviour, 1),), files, seed=seed)
+        script = Drill(order).scripts[behaviour]
+        tally = carry_out(endpoint, files[0].file, script, _PATIENCE, seed=seed, asks=1)
+        assert not tally.examples, tally.examples
+
+    return act
 
 
-def _request(target: str) -> bytes:
-    return f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+get = _once("connect, GET, close")
+abort = _once("abort at a random point")
+cancel = _once("cancelled download")
+
+
+def get_once(endpoint: Endpoint) -> bool:
+    """Whether the small file is answered, every byte right."""
+    try:
+        get((str(endpoint.address[0]), endpoint.port), random.Random(1))
+    except AssertionError:
+        return False
+    return True

@@ -1,35 +1,23 @@
 """Downloads of a file that is not in the page cache: who else has to wait for the disk?"""
 
-import contextlib
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from attacks.docroot import SMALL, SMALL_CONTENT, evict
-from attacks.target import Address, Victim
+from lab.docroot import evict
+from lab.driver import OwnLoad, refuse_errors
+from load.orders import CODED, Run, Wanted
+
+from attacks.target import Victim
 from attacks.throttle import slow_disk
-from attacks.visitor import Latency, Visitor, latency_of, median_of
+from attacks.visiting import Latency, median_of, visit, visit_during
 from evloop.settings.units import format_size
 
 LARGE = "/cold.bin"
-# Each download is a process: the good client must not wait for its neighbour's work.
-_DOWNLOAD = """
-import socket, sys
-host, port, target, part = sys.argv[1:]
-sock = socket.create_connection((host, int(port)), 60)
-fields = f"Host: a\\r\\nRange: bytes={part}\\r\\nConnection: close\\r\\n"
-sock.sendall(f"GET {target} HTTP/1.1\\r\\n{fields}\\r\\n".encode())
-buffer = bytearray(1 << 18)
-while sock.recv_into(buffer):
-    pass
-"""
 _PATIENCE = 120.0  # seconds
-_STEP = 0.1  # seconds between two looks whether the downloads are done
+_WARM_UP = 0.5  # seconds
 
 
 class Cold(NamedTuple):
@@ -72,18 +60,15 @@ def _measure(
     root: Path, size: int, clients: int, slow: Callable[[int], None], *, nowait: bool
 ) -> Generator[str, None, Cold]:
     evict(root / LARGE[1:])
-    bounds = [size * number // clients for number in range(clients + 1)]
-    parts = [f"{start}-{stop - 1}" for start, stop in pairwise(bounds)]
-    with (
-        Victim(root, nowait=nowait) as target,
-        contextlib.closing(Visitor(target.address, SMALL, SMALL_CONTENT)) as visitor,
-    ):
-        visitor.measure(0.5)
+    with Victim(root, nowait=nowait) as target:
+        visit(target.endpoint, _WARM_UP)
         slow(target.pid)
         target.reset()
-        began = time.monotonic()
-        latency = latency_of(_visit_during(visitor, target.address, parts))
-        cold = _cold(latency, time.monotonic() - began, target.figures())
+        seconds = []
+        latency = visit_during(
+            target.endpoint, lambda: seconds.append(_download(target, size, clients))
+        )
+        cold = _cold(latency, seconds[0], target.figures())
     yield (
         f"{_name(nowait)}: lag p99 {cold.lag_p99 * 1000:.2f} ms, max"
         f" {cold.lag_maximum * 1000:.2f} ms; a small file: {latency};"
@@ -98,22 +83,19 @@ def _cold(latency: Latency, seconds: float, figures: Mapping[str, Any]) -> Cold:
     return Cold(latency, lag["p99"], lag["maximum"], seconds, waits, blocking)
 
 
-def _visit_during(visitor: Visitor, address: Address, parts: list[str]) -> list[float]:
-    """Let the good client ask while *parts* are downloaded; return what it had to wait."""
-    host, port = address
-    children = [
-        subprocess.Popen([sys.executable, "-c", _DOWNLOAD, host, str(port), LARGE, part])
-        for part in parts
-    ]
-    samples: list[float] = []
-    give_up_at = time.monotonic() + _PATIENCE
-    try:
-        while any(child.poll() is None for child in children):
-            samples += visitor.sample(_STEP)
-            if time.monotonic() > give_up_at:
-                raise RuntimeError(f"the downloads are not done after {_PATIENCE:g} s")
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
-    return samples
+def _download(target: Victim, size: int, clients: int) -> float:
+    """Download the file, each client another part of it; return the seconds it took."""
+    bounds = [size * number // clients for number in range(clients + 1)]
+    order = Run(
+        target.endpoint.url,
+        (("arrive", clients),),
+        tuple(Wanted(LARGE, size, CODED, part=part) for part in pairwise(bounds)),
+        _PATIENCE,
+        requests=clients,
+        timeout=_PATIENCE,
+    )
+    report = OwnLoad().drive(order, lambda: 0.0)
+    refuse_errors({"errors": report.errors})
+    if report.requests < clients:
+        raise RuntimeError(f"the downloads are not done after {_PATIENCE:g} s")
+    return report.seconds

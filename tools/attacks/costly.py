@@ -1,14 +1,13 @@
 """Small requests that cost a server much: processor time of each shape, beside a plain one."""
 
-import re
-import socket
 from collections.abc import Callable, Iterator
 
+from load.raw import ask_in_turn
+
 from attacks.docroot import LARGE, SMALL
-from attacks.target import Address, Target
+from attacks.target import Attacked
 
 _PATIENCE = 10.0
-_LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 # Just beneath what servers commonly take for a head.
 _ROOM = 7000
 
@@ -42,46 +41,14 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
 }
 
 
-def cost(target: Target, requests: int) -> Iterator[str]:
+def cost(target: Attacked, requests: int) -> Iterator[str]:
     """Send so many *requests* of each shape, one after the other."""
     plain = 0.0
     for name, shape in SHAPES.items():
         before = target.usage().cpu
-        statuses = _ask_all(target.address, [shape(number) for number in range(requests)])
+        statuses = ask_in_turn(target.address, map(shape, range(requests)), _PATIENCE)
         each = (target.usage().cpu - before) / requests
         plain = plain or each
         times = f", {each / plain:.1f} x" if plain and name != PLAIN else ""
         shown = " ".join(map(str, sorted(statuses)))
         yield f"{name}: {each * 1e6:.0f} us of processor time{times} ({shown})"
-
-
-def _ask_all(address: Address, questions: list[bytes]) -> set[int]:
-    """Send each question when the one before was answered; return the statuses."""
-    statuses = set()
-    sock = socket.create_connection(address, _PATIENCE)
-    for question in questions:
-        sock.sendall(question)
-        head = _take(sock, question.startswith(b"HEAD"))
-        statuses.add(int(head[9:12]))
-        if b"connection: close" in head.lower():
-            sock.close()
-            sock = socket.create_connection(address, _PATIENCE)
-    sock.close()
-    return statuses
-
-
-def _take(sock: socket.socket, bodiless: bool) -> bytes:
-    """Receive one answer and return its head."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        piece = sock.recv(256 * 1024)
-        if not piece:
-            raise OSError("the server closed without an answer")
-        received += piece
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = _LENGTH.search(head)
-    missing = 0 if bodiless or length is None or b" 304 " in head[:16] else int(length[1])
-    missing -= len(body)
-    while missing > 0:
-        missing -= len(sock.recv(256 * 1024)) or missing
-    return head

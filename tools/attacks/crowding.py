@@ -1,58 +1,46 @@
 """More clients than the server has descriptors for."""
 
-import contextlib
-import socket
 import time
 from collections.abc import Iterator
 
-from attacks.docroot import SMALL, SMALL_CONTENT
-from attacks.target import Address, Target
-from attacks.visitor import Visitor
+from lab import waiting
+from lab.driver import GRACE, clients
+from load.orders import Run
 
-_REQUEST = f"GET {SMALL} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+from attacks.churn import get_once
+from attacks.docroot import SMALL_FILE
+from attacks.target import Attacked
+
 _PATIENCE = 60.0  # seconds for the server to answer again
+_SETTLE = 1.0  # seconds for those to be answered who will be
 
 
-def crowd(target: Target, clients: int, seconds: float) -> Iterator[str]:
-    """Let *clients* ask once and stay, for *seconds*; then let them go."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(_connect(target.address)) for _ in range(clients)]
-        time.sleep(1.0)
-        answered = sum(_is_answered(sock) for sock in sockets)
-        yield f"{answered} of {clients} clients are answered, and stay"
+def crowd(target: Attacked, number: int, seconds: float) -> Iterator[str]:
+    """Let *number* clients ask once and stay, for *seconds*; then let them go."""
+    order = Run(
+        target.endpoint.url,
+        (("stay", number),),
+        (SMALL_FILE,),
+        settle=_SETTLE,
+        gathers=_PATIENCE,
+        timeout=_PATIENCE,
+        is_replaced=False,
+    )
+    with clients(order) as guests:
+        guests.expect("ready", _PATIENCE + GRACE)
+        guests.say()
+        answered = guests.expect("settled", _SETTLE + GRACE)["requests"]
+        yield f"{answered} of {number} clients are answered, and stay"
         before, lines = target.usage(), target.log_lines()
-        time.sleep(seconds)
+        waiting.pause(seconds)
         now, later = target.usage(), target.log_lines()
         cpu = (now.cpu - before.cpu) / seconds
         yield f"plateau of {seconds:g} s: {cpu:.1%} of a core, {now.descriptors} descriptors"
         if lines is not None and later is not None:
             yield f"log lines: {lines} until the plateau, {later - lines} on it"
     began = time.monotonic()
-    with contextlib.closing(_visitor(target.address)) as visitor:
-        visitor.measure(1.0)
-    yield f"recovery: good again {time.monotonic() - began - 1.0:.2f} s after they went"
-
-
-def _connect(address: Address) -> socket.socket:
-    sock = socket.create_connection(address, _PATIENCE)
-    sock.sendall(_REQUEST)
-    sock.setblocking(False)
-    return sock
-
-
-def _is_answered(sock: socket.socket) -> bool:
-    try:
-        return bool(sock.recv(64 * 1024))
-    except OSError:
-        return False
-
-
-def _visitor(address: Address) -> Visitor:
-    give_up_at = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return Visitor(address, SMALL, SMALL_CONTENT)
-        except OSError:
-            if time.monotonic() > give_up_at:
-                raise
-            time.sleep(0.05)
+    while not get_once(target.endpoint):
+        if time.monotonic() > began + _PATIENCE:
+            raise RuntimeError(f"the server does not answer within {_PATIENCE:g} s")
+        waiting.pause(0.05)
+    yield f"recovery: good again {time.monotonic() - began:.2f} s after they went"

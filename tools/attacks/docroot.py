@@ -1,17 +1,17 @@
 """Directories of files to be asked for."""
 
 import os
-import time
 from pathlib import Path
 
+from lab.docroot import age
+from load.content import Coded
+from load.orders import CODED, Wanted
+
 SMALL = "/small.txt"
-SMALL_CONTENT = b"0123456789abcdef" * 64
+SMALL_FILE = Wanted(SMALL, 1024, CODED)
+SMALL_CONTENT = SMALL_FILE.file.content.expected(0, 1024)
 LARGE = "/large.bin"
 LARGE_SIZE = 256 * 1024**2
-
-_PIECE = 1024 * 1024
-# A file that has just been written is read again at each look, until its time is past.
-_OLD = 3600
 
 
 def make_docroot(root: Path) -> Path:
@@ -43,31 +43,15 @@ def make_many(root: Path, count: int, size: int) -> list[str]:
 
 def make_real(path: Path, size: int) -> Path:
     """Make a file without holes, written to the disk."""
-    piece = os.urandom(_PIECE)
-    with open(path, "wb") as file:
-        for offset in range(0, size, _PIECE):
-            file.write(piece[: size - offset])
-        file.flush()
-        os.fsync(file.fileno())
+    Coded(f"/{path.name}", size).write(path)
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
     return age(path)
 
 
 def write(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
-
-
-def age(path: Path) -> Path:
-    """Let *path* look as if it had not been touched for an hour, as far as it can."""
-    then = time.time() - _OLD
-    os.utime(path, (then, then))
-    return path
-
-
-def evict(path: Path) -> None:
-    """Drop *path* from the page cache."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(fd)

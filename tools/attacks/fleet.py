@@ -1,18 +1,17 @@
 """A fleet of clients that asks for thousands of different small files and never reads."""
 
-import contextlib
-import socket
-import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from attacks.swarm import SMALL_BUFFER
-from attacks.target import Address, Target
+from lab import waiting
+from lab.driver import GRACE, clients
+from load.orders import Run, Wanted
+
+from attacks.target import Attacked
 from evloop.settings.units import format_size
 
-_PATIENCE = 1.0  # seconds for a connect; the server may have stopped to accept
+_GATHER = 10.0  # seconds for all to connect; the server may have stopped to accept
 _SETTLE = 2.0
-_POLL = 0.05
 
 
 class Outcome(NamedTuple):
@@ -24,12 +23,12 @@ class Outcome(NamedTuple):
     connections: int
 
 
-def storm(target: Target, names: Sequence[str], clients: int) -> Iterator[str]:
-    """Let *clients* ask for all of *names*, a share each, and tell the peak of memory.
+def storm(target: Attacked, names: Sequence[str], number: int) -> Iterator[str]:
+    """Let *number* clients ask for all of *names*, a share each, and tell the peak of memory.
 
     Raises AssertionError when the server's own ceiling was broken.
     """
-    outcome = ask_and_never_read(target, names, clients)
+    outcome = ask_and_never_read(target, names, number)
     yield (
         f"{outcome.asked} requests on {outcome.connections} connections that never read:"
         f" peak {format_size(outcome.peak)}"
@@ -39,43 +38,28 @@ def storm(target: Target, names: Sequence[str], clients: int) -> Iterator[str]:
         assert outcome.peak <= outcome.ceiling, "the server took more than it said"
 
 
-def ask_and_never_read(target: Target, names: Sequence[str], clients: int) -> Outcome:
+def ask_and_never_read(target: Attacked, names: Sequence[str], number: int) -> Outcome:
     """Send the requests, pipelined, and watch the server's memory until it has settled."""
-    share = -(-len(names) // clients)
-    peak = asked = connected = 0
-    with contextlib.ExitStack() as stack:
-        for start in range(0, len(names), share):
-            batch = names[start : start + share]
-            sock = _connect(target.address)
-            if sock is None:
-                break  # full: the rest waits in the kernel's queue
-            stack.enter_context(sock)
-            with contextlib.suppress(OSError):
-                sock.send(b"".join(map(_request, batch)))
-            asked += len(batch)
-            connected += 1
-            if connected % 50 == 0:
-                peak = max(peak, target.usage().memory)
-        settled_at = time.monotonic() + _SETTLE
-        while time.monotonic() < settled_at:
-            peak = max(peak, target.usage().memory)
-            time.sleep(_POLL)
+    peak = 0
+
+    def look() -> bool:
+        nonlocal peak
+        peak = max(peak, target.usage().memory)
+        return False
+
+    order = Run(
+        target.endpoint.url,
+        (("hoard", min(number, len(names))),),
+        tuple(map(Wanted, names)),
+        gathers=_GATHER,
+        timeout=_GATHER,
+        is_replaced=False,
+    )
+    with clients(order) as fleet:
+        connected = fleet.expect("ready", _GATHER + GRACE, look)["connected"]
+        waiting.until(look, _SETTLE)
         ceiling = target.figures().get("ceiling", 0)
+        fleet.say()  # go on, and
+        fleet.say()  # it was long enough
+        asked = fleet.expect("done", GRACE, look)["sent"]
     return Outcome(peak, ceiling, asked, connected)
-
-
-def _connect(address: Address) -> socket.socket | None:
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
-    sock.settimeout(_PATIENCE)
-    try:
-        sock.connect(address)
-    except OSError:
-        sock.close()
-        return None
-    sock.setblocking(False)
-    return sock
-
-
-def _request(name: str) -> bytes:
-    return f"GET {name} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()

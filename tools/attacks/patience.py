@@ -1,56 +1,46 @@
 """How long a server keeps a client that gives it nothing."""
 
 import contextlib
-import socket
 import time
 from collections.abc import Iterator
 
-from attacks.docroot import LARGE
-from attacks.swarm import IDLE, STEP, Kind, slow_head, slow_reader
-from attacks.target import Address, Target
+from lab import waiting
 
-_NEVER = 0
-_KINDS: dict[str, Kind] = {
-    "idle": IDLE,
-    "slow head": slow_head("/"),
-    "never reads": slow_reader(LARGE, _NEVER),
-    "reads 512 bytes a second": slow_reader(LARGE, 512),
+from attacks.swarm import Swarm
+from attacks.target import Attacked
+
+_STEP = 1.0  # seconds between two looks
+_KINDS = {
+    "idle": "idle-guest",
+    "slow head": "slow-head-guest",
+    "never reads": "never-reads",
+    "reads 512 bytes a second": "slow-reader",
 }
+_ARRIVAL = 5.0  # seconds until the server has accepted a connection
 
 
-def patience(target: Target, seconds: float) -> Iterator[str]:
+def patience(target: Attacked, seconds: float) -> Iterator[str]:
     """Hold one connection of each kind for *seconds* and tell when the server ended it."""
-    began = time.monotonic()
     with contextlib.ExitStack() as stack:
-        guests = {
-            name: (kind, stack.enter_context(_open(target.address, kind)))
-            for name, kind in _KINDS.items()
-        }
-        while guests and time.monotonic() - began < seconds:
-            time.sleep(STEP)
+        guests = {}
+        for name, behaviour in _KINDS.items():
+            before = target.peers()
+            swarm = Swarm(target.address, {name: (behaviour, 1)}, is_replaced=False)
+            stack.enter_context(swarm)
+            guests[name] = (time.monotonic(), _port(target, before))
+        end = time.monotonic() + seconds
+        while guests and time.monotonic() < end:
+            waiting.pause(_STEP)
             held = target.peers()
-            for name, (kind, sock) in list(guests.items()):
-                _act(kind, sock)
-                if sock.getsockname()[1] not in held:
+            for name, (began, port) in list(guests.items()):
+                if port not in held:
                     del guests[name]
                     yield f"{name}: kept for {time.monotonic() - began:.0f} s"
     for name in guests:
         yield f"{name}: kept for more than {seconds:.0f} s"
 
 
-def _open(address: Address, kind: Kind) -> socket.socket:
-    sock = socket.socket()
-    if kind.receive_buffer is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kind.receive_buffer)
-    sock.connect(address)
-    sock.sendall(kind.opening)
-    sock.setblocking(False)
-    return sock
-
-
-def _act(kind: Kind, sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        if kind.trickle:
-            sock.send(kind.trickle)
-        if kind.bite:
-            sock.recv(kind.bite)
+def _port(target: Attacked, before: set[int]) -> int:
+    """Return the port of the client that has come since *before*; 0 when the server has none."""
+    waiting.until(lambda: bool(target.peers() - before), _ARRIVAL)
+    return next(iter(target.peers() - before), 0)

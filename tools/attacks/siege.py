@@ -1,20 +1,16 @@
 """Thousands of slow clients of every kind at once, and what one good client notices of them."""
 
-import contextlib
-import time
 from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
-from measure.kernel import read_kernel_tcp
+from lab import waiting
+from lab.kernel import read_kernel_tcp
 
-from attacks.docroot import LARGE, SMALL, SMALL_CONTENT
-from attacks.swarm import IDLE, Kind, Swarm, slow_head, slow_reader
-from attacks.target import Target, Usage
-from attacks.visitor import Latency, Visitor, median_of
+from attacks.swarm import Swarm
+from attacks.target import Attacked, Usage
+from attacks.visiting import Latency, median_of, visit
 from evloop.settings.units import format_size
 
-BITE = 512
-"""Bytes that a slow reader takes a second."""
 _SETTLE = 3.0  # seconds from the last connect to the first measurement
 _PATIENCE = 30.0  # seconds for the server to notice that all guests are gone
 
@@ -26,58 +22,56 @@ class Forces(NamedTuple):
     readers: int
     idle: int
 
-    def kinds(self) -> dict[str, tuple[Kind, int]]:
+    def kinds(self) -> dict[str, tuple[str, int]]:
+        """Return the behaviour of each kind, and its number."""
         return {
-            "slow heads": (slow_head("/"), self.heads),
-            "slow readers": (slow_reader(LARGE, BITE), self.readers),
-            "idle": (IDLE, self.idle),
+            "slow heads": ("slow-head-guest", self.heads),
+            "slow readers": ("slow-reader", self.readers),
+            "idle": ("idle-guest", self.idle),
         }
 
 
-class Round(NamedTuple):
-    """What one round has come to."""
-
-    quiet: Latency
-    attacked: Latency
+def duration(seconds: float, rounds: int) -> float:
+    """Return about how many seconds a siege takes."""
+    return rounds * (2 * seconds + _SETTLE + 3.0)
 
 
-def siege(target: Target, forces: Forces, seconds: float, rounds: int) -> Iterator[str]:
+def siege(target: Attacked, forces: Forces, seconds: float, rounds: int) -> Iterator[str]:
     """Measure the good client alone and under attack, *seconds* each, *rounds* times."""
     measured = []
     for number in range(1, rounds + 1):
         yield f"round {number} of {rounds}"
         measured.append((yield from _round(target, forces, seconds)))
-    quiet = median_of([each.quiet for each in measured])
-    attacked = median_of([each.attacked for each in measured])
+    quiet, attacked = (median_of(column) for column in zip(*measured, strict=True))
     yield f"medians of {rounds} rounds"
     yield f"  quiet     {quiet}"
     yield f"  attacked  {attacked}"
     yield f"  p99 above quiet: {(attacked.p99 - quiet.p99) * 1000:.2f} ms"
 
 
-def _round(target: Target, forces: Forces, seconds: float) -> Generator[str, None, Round]:
+def _round(
+    target: Attacked, forces: Forces, seconds: float
+) -> Generator[str, None, tuple[Latency, Latency]]:
     before = target.usage()
-    with contextlib.closing(Visitor(target.address, SMALL, SMALL_CONTENT)) as visitor:
-        quiet = visitor.measure(seconds)
-        yield f"  quiet     {quiet}"
-        kernel = _kernel_memory()
-        with Swarm(target.address, forces.kinds()) as swarm:
-            time.sleep(_SETTLE)
-            target.reset()
-            began = target.usage()
-            attacked = visitor.measure(seconds)
-            yield f"  attacked  {attacked}"
-            yield from _describe(target, before, began, seconds)
-            yield f"  kernel's TCP memory {format_size(_kernel_memory() - kernel)} more"
-    ended = ", ".join(f"{count} {kind}" for kind, count in sorted(swarm.ended.items()))
+    quiet = visit(target.endpoint, seconds)
+    yield f"  quiet     {quiet}"
+    kernel = _kernel_memory()
+    with Swarm(target.address, forces.kinds()) as swarm:
+        waiting.pause(_SETTLE)
+        target.reset()
+        began = target.usage()
+        attacked = visit(target.endpoint, seconds)
+        yield f"  attacked  {attacked}"
+        yield from _describe(target, before, began, seconds)
+        yield f"  kernel's TCP memory {format_size(_kernel_memory() - kernel)} more"
+    ended = ", ".join(f"{count} {kind}" for kind, count in sorted(swarm.ended.items()) if count)
     yield f"  ended by the server meanwhile: {ended or 'none'}"
-    _await_calm(target, before.descriptors)
-    after = target.usage()
-    yield f"  afterwards: {after.descriptors - before.descriptors:+} descriptors"
-    return Round(quiet, attacked)
+    waiting.until(lambda: target.usage().descriptors <= before.descriptors, _PATIENCE)
+    yield f"  afterwards: {target.usage().descriptors - before.descriptors:+} descriptors"
+    return quiet, attacked
 
 
-def _describe(target: Target, before: Usage, began: Usage, seconds: float) -> Iterator[str]:
+def _describe(target: Attacked, before: Usage, began: Usage, seconds: float) -> Iterator[str]:
     now = target.usage()
     cpu = (now.cpu - began.cpu) / seconds
     yield (
@@ -95,9 +89,3 @@ def _describe(target: Target, before: Usage, began: Usage, seconds: float) -> It
 def _kernel_memory() -> int:
     memory = read_kernel_tcp()
     return memory.used if memory is not None else 0
-
-
-def _await_calm(target: Target, descriptors: int) -> None:
-    give_up_at = time.monotonic() + _PATIENCE
-    while target.usage().descriptors > descriptors and time.monotonic() < give_up_at:
-        time.sleep(0.1)

@@ -1,21 +1,20 @@
 """The server that is attacked: one of our own in a child process, or one that runs already."""
 
 import json
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import psutil
-from measure.processes import Tree
-
-Address = tuple[str, int]
+from lab.conversation import Conversation
+from lab.errors import VoidError
+from lab.processes import Tree
+from load.endpoint import LOOPBACK, Endpoint, local_endpoint
+from load.raw import Address
 
 _VICTIM = Path(__file__).with_name("victim.py")
-_PATIENCE = 20.0  # seconds until a child that should end is killed
+_PATIENCE = 20.0  # seconds until a child has answered, or is killed when it should end
 
 
 class Usage(NamedTuple):
@@ -28,7 +27,7 @@ class Usage(NamedTuple):
     descriptors: int
 
 
-class Target:
+class Attacked:
     """A server on this machine, by its address and its processes."""
 
     def __init__(self, address: Address, tree: Tree) -> None:
@@ -36,11 +35,17 @@ class Target:
         self._tree = tree
 
     @classmethod
-    def on_port(cls, port: int) -> "Target":
-        """Raises measure.processes.TargetError when nobody listens there."""
-        return cls(("127.0.0.1", port), Tree.of_port(port))
+    def on_port(cls, port: int) -> "Attacked":
+        """Raises TargetError when nobody listens there."""
+        return cls((LOOPBACK, port), Tree.of_port(port))
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where clients find it."""
+        return local_endpoint(self.address[1])
 
     def usage(self) -> Usage:
+        """Return what it has taken so far."""
         processes = self._tree.processes()
         times = [process.cpu_times() for process in processes]
         return Usage(
@@ -72,16 +77,11 @@ class Target:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
+    def __exit__(self, *_: object) -> None:
+        """It goes on, since somebody else has started it."""
 
 
-class Victim(Target):
+class Victim(Attacked):
     """An evloop of our own. Settings are those of Config, in their plain types.
 
     Two more are for experiments: *descriptors*, the limit of open files, and *nowait*, whether
@@ -89,67 +89,39 @@ class Victim(Target):
     """
 
     def __init__(self, root: Path, **settings: Any) -> None:
-        self._log = tempfile.TemporaryFile("w+b")
-        self._child = subprocess.Popen(
-            [sys.executable, str(_VICTIM), json.dumps({"root": str(root), **settings})],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            bufsize=1,
-        )
+        command = [sys.executable, str(_VICTIM), json.dumps({"root": str(root), **settings})]
+        self._child = Conversation(command)
         try:
-            host, port = self._hear()
+            host, port = self._child.expect("ready", _PATIENCE)["address"]
+        except VoidError as error:
+            self._child.end(_PATIENCE)
+            raise RuntimeError(f"the server has ended: {error}") from error
         except BaseException:
-            self._end()
+            self._child.end(_PATIENCE)
             raise
         self.pid = self._child.pid
         super().__init__((host, port), Tree([psutil.Process(self.pid)]))
 
     def figures(self) -> Mapping[str, Any]:
-        self._say("figures")
-        told: Mapping[str, Any] = self._hear()
+        self._child.say("figures")
+        try:
+            told: Mapping[str, Any] = self._child.expect("figures", _PATIENCE)["figures"]
+        except VoidError as error:
+            raise RuntimeError(f"the server has ended: {error}") from error
         return told
 
     def reset(self) -> None:
-        self._say("reset")
+        self._child.say("reset")
 
     def log(self) -> str:
         """Return what the server has written to its standard error."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        return self._child.log()
 
     def log_lines(self) -> int:
         return len(self.log().splitlines())
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._end()
+    def __exit__(self, *_: object) -> None:
+        self._child.end(_PATIENCE)
 
-    def _say(self, line: str) -> None:
-        assert self._child.stdin is not None
-        self._child.stdin.write(line + "\n")
 
-    def _hear(self) -> Any:
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the server has ended: {self.log()}")
-        return json.loads(line)
-
-    def _end(self) -> None:
-        """End the child, by force if it has to be."""
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        self._child.stdin.close()
-        try:
-            self._child.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
-        self._child.stdout.close()
-        self._log.close()
+__all__ = ["Address", "Attacked", "Usage", "Victim"]

@@ -1,6 +1,6 @@
 """A server in a process of its own that tells what goes on in it.
 
-Its standard input is read line by line: "figures" is answered with a line of JSON, "reset"
+Its standard input is read line by line: "figures" is answered with an event, "reset"
 begins the loop lag anew. The process ends when its standard input does.
 """
 
@@ -11,6 +11,8 @@ import resource
 import sys
 from functools import partial
 from unittest.mock import patch
+
+from load.console import say
 
 import evloop.process.worker
 from evloop import Config, Server
@@ -31,10 +33,10 @@ def main() -> None:
         patch.object(evloop.process.worker, "Reader", partial(Reader, nowait=nowait)),
         Server(config).in_thread() as server,
     ):
-        _say(server.addresses[0])
+        say("ready", address=server.addresses[0])
         for line in sys.stdin:
             if line == "figures\n":
-                _say(_figures(server))
+                say("figures", figures=_figures(server))
             else:
                 server.worker.reactor.lag.reset()
 
@@ -43,10 +45,6 @@ def _figures(server: Server) -> dict[str, object]:
     snapshot = server.snapshot()
     told = {field.name: getattr(snapshot, field.name) for field in dataclasses.fields(snapshot)}
     return {**told, "lag": snapshot.lag._asdict(), "ceiling": server.memory.ceiling}
-
-
-def _say(message: object) -> None:
-    print(json.dumps(message), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ if not __package__:
 try:
     from bench.cli import main
 except ModuleNotFoundError as error:
-    sys.exit(f"bench: {error.name} is missing: pip install 'evloop[tools]'")
+    sys.exit(f"bench: {error.name} is missing: pip install 'evloop-server[tools]'")
 
 if __name__ == "__main__":
     sys.exit(main())

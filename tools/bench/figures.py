@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from report.figures import digits
+
 
 class Figure(StrEnum):
     """A quantity that a row measures; the value is its key in the JSON results."""
@@ -79,25 +81,7 @@ PRESENTATION: Mapping[Figure, Presentation] = {
 Sample = Mapping[Figure, float]
 
 
-class VoidError(Exception):
-    """A measurement that must not be counted; the message is the reason, in one line."""
-
-
 def show(figure: Figure, value: float) -> str:
     """Return *value* with three significant digits and the unit of *figure*, e.g. `10.5 µs`."""
     unit = PRESENTATION[figure].unit
     return f"{digits(value)} {unit}".rstrip()
-
-
-def digits(value: float) -> str:
-    """Return *value* with three significant digits, thousands separated."""
-    size = abs(value)
-    if size == 0:
-        return "0"
-    if size >= 100:
-        return f"{value:,.0f}"
-    if size >= 10:
-        return f"{value:.1f}"
-    if size >= 1:
-        return f"{value:.2f}"
-    return f"{value:.3f}"

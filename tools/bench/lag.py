@@ -5,21 +5,17 @@ own that is started anew for each load: `python -m bench.lag ROOT`.
 """
 
 import sys
+from dataclasses import replace
 
-from bench.client import orders
-from bench.client.console import say_and_wait
-from bench.conversation import Conversation
+from lab.conversation import Conversation
+from lab.docroot import SMALL
+from lab.driver import GRACE, await_held, clients
+from load.console import hear, say
+from load.endpoint import LOOPBACK, local_endpoint
+from load.orders import Behaviour
+
 from bench.figures import Figure, Sample
-from bench.load import Address
-from bench.own import own_client
-from bench.workloads import (
-    FEW_CONNECTIONS,
-    GRACE,
-    MANY_CONNECTIONS,
-    Bench,
-    await_held,
-    settled,
-)
+from bench.workloads import FEW_CONNECTIONS, MANY_CONNECTIONS, READY, Bench, settled
 from evloop import Config, Server
 
 
@@ -34,22 +30,28 @@ def lag(bench: Bench) -> Sample:
 
 def _p99(bench: Bench, active: int, idle: int = 0) -> float:
     """Return the 99th percentile in ms, an upper bound to a factor of two."""
-    command = [sys.executable, "-m", "bench.lag", str(bench.docroot.path)]
+    command = [sys.executable, "-m", f"{__package__}.lag", str(bench.root)]
     with Conversation(command) as server:
         port = int(server.expect("ready", GRACE)["port"])
-        with own_client(orders.Hold(port, bench.docroot.small, idle)) as client:
-            await_held(client, idle)
-            settled(bench, active, Address(port))
+        there = replace(bench, server=replace(bench.server, endpoint=local_endpoint(port)))
+        if idle:
+            with clients(there.hold(SMALL, idle, Behaviour.IDLE)) as crowd:
+                await_held(crowd, idle, READY + GRACE)
+                settled(there, active)
+        else:
+            settled(there, active)
         server.say()
         return float(server.expect("lag", GRACE)["p99"]) * 1000
 
 
 def main() -> int:
     """Serve the directory that is named, and tell the lag when asked."""
-    config = Config(root=sys.argv[1], host=("127.0.0.1",), port=0)
+    config = Config(root=sys.argv[1], host=(LOOPBACK,), port=0)
     with Server(config).in_thread() as server:
-        say_and_wait("ready", port=server.addresses[0][1])
-        say_and_wait("lag", p99=server.snapshot().lag.p99)
+        say("ready", port=server.addresses[0][1])
+        hear()
+        say("lag", p99=server.snapshot().lag.p99)
+        hear()
     return 0
 
 

@@ -1,13 +1,15 @@
 """The rows of the benchmark, each with the goals that evloop has set itself."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from lab.docroot import LARGE, MEDIUM, SMALL, place
+from lab.servers.base import Kind, Server, Transfer
+from lab.servers.registry import BOUNDED_FLOOR, SUBJECT, UNBOUNDED
 
 from bench import workloads
-from bench.docroot import MEDIUM_BYTES, SMALL_BYTES, Docroot
 from bench.figures import PRESENTATION, Figure, Sample, show
 from bench.lag import lag
-from bench.servers.base import Kind, Server, Transfer
-from bench.servers.registry import BOUNDED_FLOOR, SUBJECT, UNBOUNDED
 from bench.workloads import Measurement
 
 # How many times less than any Python peer evloop shall cost, whatever the row.
@@ -32,7 +34,7 @@ class Row:
     """A line of the goals table: what is measured, how, and what shall come out.
 
     *figures* are those shown, the one that servers are compared by first. *floor* is the
-    C program that stands for the floors, with arguments in which `{large}` is the file.
+    C program that stands for the floors, with arguments in which `{small}` is that file.
     *needs_choice* leaves out the servers that can't do *transfer*. *connections* is how
     many a server is configured to hold at once, where it wants to know. *only* names the
     servers that have a part in it (empty: all).
@@ -71,10 +73,11 @@ class Row:
             for figure in self.figures
         )
 
-    def floor_command(self, docroot: Docroot) -> tuple[str, ...]:
-        """Return the floor's program and arguments for *docroot*."""
-        large = docroot.file(docroot.large)
-        return tuple(part.format(large=large) for part in self.floor)
+    def floor_command(self, root: Path) -> tuple[str, ...]:
+        """Return the floor's program and arguments for the files in *root*."""
+        files = {"small": SMALL, "medium": MEDIUM, "large": LARGE}
+        places = {name: place(root, wanted) for name, wanted in files.items()}
+        return tuple(part.format(**places) for part in self.floor)
 
 
 # Room for what a row makes, and more: nginx closes idle connections when fewer than a
@@ -106,7 +109,7 @@ ROWS = (
         workloads.small,
         _PER_REQUEST,
         (Goal(1.0, _CPU, "lighttpd"), Goal(0.75, _CPU, "nginx-cache"), Goal(1.6, _CPU, "floor")),
-        floor=("respond", str(SMALL_BYTES), "keep"),
+        floor=("respond", "{small}", "keep"),
     ),
     Row(
         "pages",
@@ -121,7 +124,7 @@ ROWS = (
         workloads.medium,
         _PER_REQUEST,
         (Goal(1.15, _CPU, "floor"),),
-        floor=("respond", str(MEDIUM_BYTES), "keep"),
+        floor=("respond", "{medium}", "keep"),
     ),
     Row(
         "connect",
@@ -129,7 +132,7 @@ ROWS = (
         workloads.connect,
         _PER_REQUEST,
         (Goal(1.0, _CPU, "nginx"),),
-        floor=("respond", str(SMALL_BYTES), "close"),
+        floor=("respond", "{small}", "close"),
     ),
     Row(
         "revalidate",
@@ -206,7 +209,7 @@ ROWS = (
             Figure.LATENCY_P99_ACTIVE,
         ),
         (Goal(1.15, Figure.GROWTH_IDLE), Goal(1.15, Figure.GROWTH_ACTIVE)),
-        floor=("respond", str(SMALL_BYTES), "keep"),
+        floor=("respond", "{small}", "keep"),
         connections=TEN_THOUSAND,
     ),
     Row(

@@ -1,7 +1,7 @@
 """Driving a server with wrk, through a generated Lua script.
 
 The script fixes the request heads byte by byte, counts, and reports in the terms of
-bench.conversation; what wrk itself prints is not used.
+lab.conversation; what wrk itself prints is not used.
 """
 
 import json
@@ -11,8 +11,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.conversation import Conversation
-from bench.load import CPU, Address, LoadReport, Order
+from lab.conversation import Conversation
+from lab.driver import CPU, LoadReport
+from load.endpoint import parse_url
+from load.orders import Run
 
 # A response slower than this counts as an error, in seconds.
 TIMEOUT = 30
@@ -75,25 +77,27 @@ end
 """
 
 
-def script(order: Order, address: Address) -> str:
+def script(order: Run) -> str:
     """Return the Lua script with which wrk, in one thread, carries out *order*."""
-    lines, fields, end = order.request.pieces(address.authority, address.prefix)
-    varied = len(lines) > 1 or order.request.serial or order.settle
+    endpoint = parse_url(order.url)
+    lines = [
+        f"GET {endpoint.prefix}{wanted.path} HTTP/1.1\r\nHost: {endpoint.host}\r\n"
+        for wanted in order.files
+    ]
+    fields, end = order.fields, "\r\n"
+    if order.serial:
+        fields, end = f"{fields}Cookie: theme=dark; visit={order.serial}-", "\r\n\r\n"
+    is_varied = len(lines) > 1 or order.serial or order.settle
+    settle = math.ceil(order.settle)
     return _COMMON.format(
-        lines=", ".join(_quoted(line) for line in lines),
-        fields=_quoted(fields),
-        end=_quoted(end),
-        requests=_VARIED.format(
-            serial=json.dumps(bool(order.request.serial)), settle=math.ceil(order.settle)
-        )
-        if varied
+        # JSON's escapes for printable ASCII, CR and LF are Lua's too.
+        lines=", ".join(map(json.dumps, lines)),
+        fields=json.dumps(fields),
+        end=json.dumps(end),
+        requests=_VARIED.format(serial=json.dumps(bool(order.serial)), settle=settle)
+        if is_varied
         else _FIXED,
     )
-
-
-def _quoted(text: str) -> str:
-    # JSON's escapes for printable ASCII, CR and LF are Lua's too.
-    return json.dumps(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +112,14 @@ class Wrk:
         program = shutil.which("wrk")
         return cls(program) if program else None
 
-    def drive(self, address: Address, order: Order, cpu: CPU) -> LoadReport:
+    def drive(self, order: Run, cpu: CPU) -> LoadReport:
         """Carry out *order*; its time is rounded up to whole seconds, which wrk wants."""
         seconds = max(1, math.ceil(order.seconds + order.settle))
         with tempfile.NamedTemporaryFile("w", prefix="bench-", suffix=".lua") as lua:
-            lua.write(script(order, address))
+            lua.write(script(order))
             lua.flush()
             before, spent_before = cpu(), 0.0
-            with Conversation(self._command(order, address, seconds, Path(lua.name))) as wrk:
+            with Conversation(self._command(order, seconds, Path(lua.name))) as wrk:
                 if order.settle:
                     wrk.expect("settled", seconds + GRACE)
                     before, spent_before = cpu(), wrk.cpu_seconds()
@@ -123,13 +127,13 @@ class Wrk:
                 event = wrk.expect("done", seconds + GRACE)
                 return LoadReport.of(event, cpu() - before, wrk.cpu_seconds() - spent_before)
 
-    def _command(self, order: Order, address: Address, seconds: int, lua: Path) -> list[str]:
+    def _command(self, order: Run, seconds: int, lua: Path) -> list[str]:
         settings = {
             "--threads": 1,
-            "--connections": order.connections,
+            "--connections": order.clients,
             "--duration": f"{seconds}s",
             "--timeout": f"{TIMEOUT}s",
             "--script": lua,
         }
         options = [str(part) for setting in settings.items() for part in setting]
-        return [self.program, *options, f"http://{address.authority}/"]
+        return [self.program, *options, parse_url(order.url).url]

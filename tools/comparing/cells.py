@@ -1,18 +1,44 @@
-"""Values as they stand in the tables of the page."""
+"""How what was observed stands in a table: figures with units, words where there are none."""
 
-from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from measure.figures import show_count, show_size
+from campaign.results import Cell, Results
+from report.figures import ratio as quotient
+from report.figures import show_count, show_size
 
-from comparing.computed import growth
-from comparing.results import Cell, Quantity, Results
+from comparing.contenders import Strategy
+from comparing.quantities import Quantity
 from comparing.scenarios import Scenario
 
 NOTHING = "-"
-VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Bytes of process memory; *is_computed* when they were not measured."""
+
+    size: float
+    is_computed: bool
+
+
+def growth(results: Results, scenario: Scenario, server: str) -> Growth | None:
+    """Return what *server* takes in *scenario*; None when nothing is known of it.
+
+    What was too large was run at the largest number that fits. What one more of the same
+    downloads takes was measured then; the rest is a multiplication.
+    """
+    cell = results.cell(scenario.name, server)
+    measured = cell.median(Quantity.GROWTH)
+    if measured is not None:
+        factor = scenario.downloads / cell.downloads
+        return Growth(measured * factor, is_computed=factor != 1)
+    if server == Strategy.LOAD_ALL and scenario.name in results.cells:
+        return Growth(scenario.total, is_computed=True)
+    return None
 
 
 def size(value: float | None) -> str:
+    """Write bytes; memory that shrank is no growth."""
     return NOTHING if value is None else show_size(max(0.0, value))
 
 
@@ -36,20 +62,19 @@ def times(value: float | None) -> str:
 
 def ratio(more: float | None, less: float | None) -> float | None:
     """Return how many times *less* fits into *more*; None when one of them is not there."""
-    return more / less if more and less and less > 0 else None
+    return quotient(more, less) if more and less and less > 0 else None
 
 
 def grown(results: Results, scenario: Scenario, server: str) -> str:
     """What *server* takes in *scenario*, with a word where it was not measured."""
-    found = growth(results, scenario, server)
+    found, cell = growth(results, scenario, server), results.cell(scenario.name, server)
     if found is None:
-        return _absent(results.cell(scenario.name, server))
+        return _absent(cell)
     text = size(found.size)
     if not found.is_computed:
         return text
-    cell = results.cell(scenario.name, server)
-    measured = None if cell is None else cell.median(Quantity.GROWTH)
-    if cell is None or measured is None:
+    measured = cell.median(Quantity.GROWTH)
+    if measured is None:
         return f"{text} computed"
     return f"{text} computed ({size(measured)} measured with {cell.downloads:,})"
 
@@ -57,14 +82,14 @@ def grown(results: Results, scenario: Scenario, server: str) -> str:
 def each(results: Results, scenario: Scenario, server: str, quantity: Quantity) -> str:
     """*quantity* for each of the downloads that were run."""
     cell = results.cell(scenario.name, server)
-    value = None if cell is None else cell.median(quantity)
-    return _absent(cell) if cell is None or value is None else size(value / cell.downloads)
+    value = cell.median(quantity)
+    return _absent(cell) if value is None else size(value / cell.downloads)
 
 
 def show(results: Results, scenario: Scenario, server: str, quantity: Quantity) -> str:
     """*quantity* as observed: bytes, seconds, bytes per second or a number, by its name."""
     cell = results.cell(scenario.name, server)
-    value = None if cell is None else cell.median(quantity)
+    value = cell.median(quantity)
     if value is None:
         return _absent(cell)
     if quantity.endswith("_per_s"):
@@ -74,16 +99,32 @@ def show(results: Results, scenario: Scenario, server: str, quantity: Quantity) 
     return size(value) if quantity.endswith("_bytes") else show_count(value)
 
 
-def _absent(cell: Cell | None) -> str:
-    return f"{VOID}: {cell.voids[0]}" if cell is not None and cell.voids else NOTHING
+def both_ends(results: Results, scenario: Scenario, server: str) -> str:
+    """Kernel memory of the connections' two ends, with their number where not all were run."""
+    ours, theirs = (
+        results.median(scenario.name, server, end)
+        for end in (Quantity.SERVER_SOCKETS, Quantity.CLIENT_SOCKETS)
+    )
+    if ours is None or theirs is None:
+        return show(results, scenario, server, Quantity.SERVER_SOCKETS)
+    return size(ours + theirs) + _of_fewer(results.cell(scenario.name, server), scenario)
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown; the first column is text, the others figures."""
-    aligned = ["---", *["---:"] * (len(headings) - 1)]
-    lines = [headings, aligned, *rows]
-    return "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
+def first_bytes(results: Results, scenario: Scenario, server: str) -> str:
+    """The median of all clients, and the last of them."""
+    cell = results.cell(scenario.name, server)
+    middle, last = (
+        cell.median(each) for each in (Quantity.FIRST_BYTE_MEDIAN, Quantity.FIRST_BYTE_LAST)
+    )
+    if middle is None:
+        return _absent(cell)
+    return f"{seconds(middle)} / {seconds(last)}{_of_fewer(cell, scenario)}"
 
 
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ")
+def _of_fewer(cell: Cell, scenario: Scenario) -> str:
+    """Say how many downloads were run where that is not all of them."""
+    return f" (of {cell.downloads:,})" if cell.downloads < scenario.downloads else ""
+
+
+def _absent(cell: Cell) -> str:
+    return f"void: {cell.voids[0]}" if cell.voids else NOTHING

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from bench.servers.base import Server
-from bench.servers.evloop import Evloop
-from bench.servers.registry import all_servers
+from lab.servers.base import Kind, Server
+from lab.servers.evloop import Evloop
+from lab.servers.registry import all_servers
 
 from comparing.scenarios import Scenario, Table
 
@@ -43,9 +43,7 @@ def strategies(command: Sequence[str]) -> tuple[Server, ...]:
 def peers(python: str, build: Path) -> tuple[Server, ...]:
     """Return the servers that are not evloop; *python* runs those that are written in Python."""
     others = all_servers((), python, build)
-    return tuple(
-        server for server in others if not isinstance(server, Evloop) and server.name != "floor"
-    )
+    return tuple(server for server in others if server.kind in (Kind.NATIVE, Kind.PYTHON))
 
 
 def takes_part(server: Server, scenario: Scenario) -> bool:

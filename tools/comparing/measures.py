@@ -1,33 +1,30 @@
-"""One run of one server: from a scenario to an observation."""
+"""One run of one server: from a scenario to a sample."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from statistics import median
 
 import psutil
-from bench.client import orders as bench_orders
-from bench.client.download import FINISH_DEADLINE
-from bench.conversation import Conversation, Event
-from bench.figures import VoidError
-from bench.load import Address
-from bench.own import own_client
+from campaign.results import Sample
+from lab.docroot import evict, place, warm
+from lab.driver import GRACE, OwnLoad, await_held, clients, refuse_errors
+from lab.socket_memory import read_socket_memory
+from lab.watch import Watch
+from load.endpoint import Endpoint
+from load.orders import Hold, Wanted
+from load.orders import Run as Order
 
-from comparing.client.crowd import SILENCE
-from comparing.docroot import evict, warm
-from comparing.orders import Hold, Order, Timed, to_line
 from comparing.other_tools import Monitor, soak
-from comparing.results import Observation, Quantity
-from comparing.scenarios import MIB, SLOW_RATE, Group, Measure, Scenario
-from comparing.socket_memory import read_socket_memory
-from comparing.watch import Watch
-
-# What a client may be silent beyond what it was asked for, in seconds.
-_GRACE = 20.0
+from comparing.quantities import Quantity
+from comparing.scenarios import MIB, SLOW_RATE, Measure, Scenario
 
 # No server that reads a file whole is slower than this, in bytes per second.
 _LEAST_LOADING = 50 * MIB
+
+# How long a server may be silent before it is taken for dead, in seconds.
+_SILENCE = 120.0
 
 # The monitor ends by itself after so many seconds, should we not end it.
 _MONITOR_PATIENCE = 600.0
@@ -47,52 +44,38 @@ class Run:
     notes: what there is to say of it in words
     """
 
-    address: Address
+    endpoint: Endpoint
     watch: Watch
     root: Path
     scenario: Scenario
     hold: float
     notes: list[str] = field(default_factory=list)
 
-    def order(self) -> Hold:
-        """Return the scenario as an order."""
-        scenario = self.scenario
-        names = [name for group in scenario.groups for name in group.file_names()]
-        return Hold(
-            port=self.address.port,
-            prefix=self.address.prefix,
-            root=str(self.root),
-            paths=tuple(f"/{name}" for name in names),
-            behaviour=scenario.behaviour,
-            rate=SLOW_RATE,
-            resume=scenario.resume,
-        )
-
-    def timed(self, group: Group, repetitions: int, rate: int | None = None) -> Timed:
-        """Return an order for single downloads of the group's first file."""
-        path = f"{self.address.prefix}/{group.file_names()[0]}"
-        return Timed(self.address.port, path, repetitions, rate)
+    @property
+    def first(self) -> Wanted:
+        """The scenario's first file."""
+        return self.scenario.files[0]
 
 
-def held(run: Run) -> Observation:
+def held(run: Run) -> Sample:
     """All downloads in flight at once, then each read on."""
     return _held(run, lambda: run.watch.watch(run.hold))
 
 
-def _held(run: Run, meanwhile: Callable[[], object]) -> Observation:
-    watch, downloads = run.watch, run.scenario.downloads
-    patience = SILENCE + run.scenario.total / _LEAST_LOADING
-    with _client(run.order()) as client:
-        ready = client.expect("ready", patience, watch.look)
-        _refuse_failures(ready)
-        if ready["held"] != downloads:
-            raise VoidError(f"only {ready['held']} of {downloads} were answered")
+def _held(run: Run, meanwhile: Callable[[], object]) -> Sample:
+    watch, scenario = run.watch, run.scenario
+    order = Hold(
+        run.endpoint.url, scenario.files, scenario.behaviour, SLOW_RATE, scenario.resume, _SILENCE
+    )
+    patience = _SILENCE + scenario.total / _LEAST_LOADING
+    with clients(order) as crowd:
+        ready = await_held(crowd, scenario.downloads, patience, watch.look_if_due)
         meanwhile()
-        watch.look_now()
+        watch.look()
         in_flight = _in_flight(run)
-        client.say()
-        done = client.expect("done", patience, watch.look)
-        _refuse_failures(done)
+        crowd.say()
+        done = crowd.expect("done", patience, watch.look_if_due)
+        refuse_errors(done)
     watch.settle()
     return {
         **_memory(watch),
@@ -103,19 +86,7 @@ def _held(run: Run, meanwhile: Callable[[], object]) -> Observation:
     }
 
 
-def _client(order: Order) -> Conversation:
-    client = Conversation([sys.executable, "-m", "comparing.client"])
-    client.say(to_line(order))
-    return client
-
-
-def _refuse_failures(event: Event) -> None:
-    found = [f"{count} x {reason}" for reason, count in event["failures"].items() if count]
-    if found:
-        raise VoidError("; ".join(found))
-
-
-def _memory(watch: Watch) -> Observation:
+def _memory(watch: Watch) -> Sample:
     history = watch.history
     own = history.own_metric
     return {
@@ -126,18 +97,14 @@ def _memory(watch: Watch) -> Observation:
     }
 
 
-def _in_flight(run: Run) -> Observation:
+def _in_flight(run: Run) -> Sample:
     """What is seen until the downloads are read on: a fast client grows queues of its own."""
     history = run.watch.history
-    sockets = read_socket_memory(run.address.port)
-    seen = (
-        {}
-        if sockets is None
-        else {
-            Quantity.SERVER_SOCKETS: float(sockets.server),
-            Quantity.CLIENT_SOCKETS: float(sockets.clients),
-        }
-    )
+    sockets = read_socket_memory(run.endpoint.port)
+    seen = {}
+    if sockets is not None:
+        seen[Quantity.SERVER_SOCKETS] = float(sockets.server)
+        seen[Quantity.CLIENT_SOCKETS] = float(sockets.clients)
     return {
         **seen,
         Quantity.FILES_OPEN: run.watch.now("downloads"),
@@ -146,44 +113,55 @@ def _in_flight(run: Run) -> Observation:
     }
 
 
-def held_and_timed(run: Run) -> Observation:
+def held_and_timed(run: Run) -> Sample:
     """The same, and then single downloads by a fast client."""
-    observation = held(run)
-    return {**observation, **_alone(run, run.scenario.groups[0])}
+    return {**held(run), **_alone(run)}
 
 
-def _alone(run: Run, group: Group) -> Observation:
-    # The first one warms whatever the server keeps.
-    _time(run.timed(group, 1))
-    first_byte, total = _time(run.timed(group, REPETITIONS))
+def _alone(run: Run) -> Sample:
+    _time(run, 1)  # warms whatever the server keeps
+    first_byte, total = _time(run, REPETITIONS)
     return {Quantity.FIRST_BYTE: first_byte, Quantity.TOTAL: total}
 
 
-def _time(order: Timed) -> tuple[float, float]:
-    """Return the median seconds to the first and to the last byte."""
-    with _client(order) as client:
-        done = client.expect("done", order.repetitions * SILENCE)
-        _refuse_failures(done)
-    return median(done["first_bytes"]), median(done["totals"])
+def _time(run: Run, repetitions: int, rate: float = inf) -> tuple[float, float]:
+    """Return the median seconds to the first and to the last byte of whole downloads.
+
+    Each is made on a connection of its own, one after the other.
+    """
+    order = Order(
+        run.endpoint.url,
+        (("fresh", 1),),
+        (run.first,),
+        repetitions * _SILENCE,
+        requests=repetitions,
+        rate=rate,
+        timeout=_SILENCE,
+    )
+    with clients(order) as crowd:
+        crowd.expect("ready", GRACE)
+        crowd.say()
+        done = crowd.expect("done", repetitions * _SILENCE + GRACE)
+        refuse_errors(done)
+    return done["first_byte"]["50"] / 1e6, done["latency"]["50"] / 1e6
 
 
-def timeline(run: Run) -> Observation:
+def timeline(run: Run) -> Sample:
     """One download at a time: its file in the page cache, not in it, and at the guide's pace."""
-    group = run.scenario.groups[0]
-    path = run.root / group.file_names()[0]
+    path = place(run.root, run.first)
     warm(path)
-    observation = dict(_alone(run, group))
-    paced = _time(run.timed(group, 1, GUIDE_PACE))
-    observation[Quantity.PACED_FIRST_BYTE], observation[Quantity.PACED_TOTAL] = paced
-    return {**observation, **_cold(run, group, path)}
+    sample = dict(_alone(run))
+    paced = _time(run, 1, GUIDE_PACE)
+    sample[Quantity.PACED_FIRST_BYTE], sample[Quantity.PACED_TOTAL] = paced
+    return {**sample, **_cold(run, path)}
 
 
-def _cold(run: Run, group: Group, path: Path) -> Observation:
+def _cold(run: Run, path: Path) -> Sample:
     first_bytes, totals, cached = [], [], []
     for _ in range(REPETITIONS):
         evict(path)
         before = _page_cache()
-        first_byte, total = _time(run.timed(group, 1))
+        first_byte, total = _time(run, 1)
         first_bytes.append(first_byte)
         totals.append(total)
         cached.append(_page_cache() - before)
@@ -198,34 +176,25 @@ def _page_cache() -> float:
     return float(getattr(psutil.virtual_memory(), "cached", 0))
 
 
-def fast_client(run: Run) -> Observation:
+def fast_client(run: Run) -> Sample:
     """A fast client alone, and then beside all those in flight."""
     alone = _throughput(run)
-    beside = 0.0
-
-    def meanwhile() -> None:
-        nonlocal beside
-        beside = _throughput(run)
-
-    observation = _held(run, meanwhile)
-    return {**observation, Quantity.FAST_ALONE: alone, Quantity.FAST_BESIDE: beside}
+    beside: list[float] = []
+    sample = _held(run, lambda: beside.append(_throughput(run)))
+    return {**sample, Quantity.FAST_ALONE: alone, Quantity.FAST_BESIDE: beside[0]}
 
 
 def _throughput(run: Run) -> float:
     """Return the bytes per second that one client gets, downloading for as long as we hold."""
-    path = f"{run.address.prefix}/{run.scenario.groups[0].file_names()[0]}"
-    order = bench_orders.Download(run.address.port, path, 1, run.hold)
-    with own_client(order) as client:
-        client.expect("ready", _GRACE)
-        client.say()
-        done = client.expect("done", run.hold + FINISH_DEADLINE + _GRACE, run.watch.look)
-        _refuse_failures({"failures": done["errors"]})
-    return float(done["bytes"] / done["seconds"])
+    order = Order(run.endpoint.url, (("repeat", 1),), (run.first,), run.hold, finishes=True)
+    report = OwnLoad().drive(order, lambda: 0.0, run.watch.look_if_due)
+    refuse_errors({"errors": report.errors})
+    return report.received / report.seconds
 
 
-def monitored(run: Run) -> Observation:
+def monitored(run: Run) -> Sample:
     """What monitor.py sees of downloads in flight."""
-    with Monitor(run.address.port, _MONITOR_PATIENCE) as monitor:
+    with Monitor(run.endpoint.port, _MONITOR_PATIENCE) as monitor:
         held(run)
         seen = monitor.stop()
     return {
@@ -237,9 +206,9 @@ def monitored(run: Run) -> Observation:
     }
 
 
-def soaked(run: Run) -> Observation:
+def soaked(run: Run) -> Sample:
     """What soak.py says of the server."""
-    seen = soak(run.address.port, run.address.prefix, run.scenario.downloads)
+    seen = soak(run.endpoint, run.scenario.downloads)
     broken = [check for check in seen["checks"] if check["finding"] == "broken"]
     reasons = "; ".join(f"{check['name']} {check['seen']}" for check in broken)
     run.notes.append(f"{seen['verdict']}: {reasons}" if reasons else seen["verdict"])
@@ -257,7 +226,7 @@ def soaked(run: Run) -> Observation:
     }
 
 
-MEASURES: Mapping[Measure, Callable[[Run], Observation]] = {
+MEASURES: Mapping[Measure, Callable[[Run], Sample]] = {
     Measure.HELD: held,
     Measure.HELD_AND_TIMED: held_and_timed,
     Measure.TIMELINE: timeline,

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measure.graph import TICKS
+from campaign.results import Results
+from report.plot import log_size_axis, new_figure, save
 
-from comparing.computed import growth
+from comparing.cells import growth
 from comparing.contenders import Strategy
-from comparing.results import Results
 from comparing.scenarios import Scenario
 from comparing.tables import THREE, of_one_file
-from evloop.settings.units import format_size
 
 OVER_TIME = "memory-over-time.svg"
 BY_NUMBER = "memory-by-number.svg"
@@ -33,7 +32,7 @@ _PAGE = 4096.0
 
 # One picture serves light and dark pages, so it brings its own paper.
 _PAPER = "white"
-_GUIDE = "#666666"
+_GUIDE = {"color": "#666666", "linestyle": "-.", "linewidth": 1}
 _PER_DOWNLOAD = 32 * 1024
 
 
@@ -51,53 +50,46 @@ def _over_time(results: Results, path: Path) -> Path:
     figure, axes = _figure("50 downloads of 100 MB: process memory over time")
     longest = 0.0
     for strategy in THREE:
-        cell = results.cell(STRESS, strategy)
-        if cell is None or not cell.series:
-            continue
-        times, values = zip(*cell.series, strict=True)
-        _line(axes, strategy, times, values, drawstyle="steps-post")
-        longest = max(longest, *times)
-    _reference(axes, 1600 * 1024, "the guide: about 1.6 MB")
+        series = results.cell(STRESS, strategy).series
+        if series:
+            times, values = zip(*series, strict=True)
+            _line(axes, strategy, times, values, drawstyle="steps-post")
+            longest = max(longest, *times)
+    axes.axhline(1600 * 1024, label="the guide: about 1.6 MB", **_GUIDE)
     axes.set_xlabel("seconds: connect, hold, read to the end, leave")
     axes.set_xlim(0, longest)
-    _save(figure, axes, path)
-    return path
+    return _save(figure, axes, path)
 
 
 def _by_number(results: Results, path: Path) -> Path:
     figure, axes = _figure("downloads of 100 MB at once: process memory by their number")
     scenarios = of_one_file(results)
     for strategy in THREE:
-        points = [
-            (scenario.downloads, _growth(results, scenario, strategy)) for scenario in scenarios
-        ]
-        measured = [(x, value[0]) for x, value in points if value and not value[1]]
-        computed = [(x, value[0]) for x, value in points if value and value[1]]
-        if measured:
-            _line(axes, strategy, *zip(*measured, strict=True), marker="o")
-        if computed:
-            x, y = zip(*computed, strict=True)
-            axes.plot(x, y, ":o", color=_COLOURS[strategy], fillstyle="none",
-                      label=f"{strategy}, computed")  # fmt: skip
+        for is_computed in (False, True):
+            points = _points(results, scenarios, strategy, is_computed)
+            if points and is_computed:
+                axes.plot(*zip(*points, strict=True), ":o", color=_COLOURS[strategy],
+                          fillstyle="none", label=f"{strategy}, computed")  # fmt: skip
+            elif points:
+                _line(axes, strategy, *zip(*points, strict=True), marker="o")
     numbers = [scenario.downloads for scenario in scenarios]
-    axes.plot(numbers, [number * _PER_DOWNLOAD for number in numbers], "-.", color=_GUIDE,
-              linewidth=1, label="the guide: 32 KB each")  # fmt: skip
+    expected = [number * _PER_DOWNLOAD for number in numbers]
+    axes.plot(numbers, expected, label="the guide: 32 KB each", **_GUIDE)
     axes.set_xscale("log")
     axes.set_xticks(numbers, [f"{number:,}" for number in numbers], fontsize=8)
     axes.set_xlabel("downloads in flight")
-    _save(figure, axes, path)
-    return path
+    return _save(figure, axes, path)
 
 
-def _growth(results: Results, scenario: Scenario, strategy: str) -> tuple[float, bool] | None:
-    found = growth(results, scenario, strategy)
-    return None if found is None else (found.size, found.is_computed)
+def _points(
+    results: Results, scenarios: Sequence[Scenario], strategy: str, is_computed: bool
+) -> list[tuple[int, float]]:
+    found = ((scenario.downloads, growth(results, scenario, strategy)) for scenario in scenarios)
+    return [(x, y.size) for x, y in found if y is not None and y.is_computed is is_computed]
 
 
 def _figure(title: str) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure  # slow, and wanted by few
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained", facecolor=_PAPER)
+    figure = new_figure(8, 4.5, facecolor=_PAPER)
     axes = figure.subplots()
     axes.set_title(title, fontsize=11, loc="left")
     return figure, axes
@@ -118,21 +110,10 @@ def _line(
     )
 
 
-def _reference(axes: Any, value: float, label: str) -> None:
-    axes.axhline(value, color=_GUIDE, linestyle="-.", linewidth=1, label=label)
-
-
-def _save(figure: Any, axes: Any, path: Path) -> None:
-    from matplotlib import rc_context
-
+def _save(figure: Any, axes: Any, path: Path) -> Path:
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.set_yticks([tick for tick in TICKS if low <= tick <= high])
-    axes.yaxis.set_major_formatter(lambda size, _: format_size(size))
-    axes.minorticks_off()
-    axes.grid(visible=True, axis="y", alpha=0.3)
+    log_size_axis(axes, *axes.get_ylim())
     axes.set_ylabel("growth of the process's own pages")
     axes.legend(frameon=False, fontsize=8, ncols=2)
-    # Without a date, and with ids that are not random, the same figures make the same file.
-    with rc_context({"svg.hashsalt": path.name}):
-        figure.savefig(path, facecolor=_PAPER, metadata={"Date": None})
+    save(figure, path, path.name, facecolor=_PAPER)
+    return path

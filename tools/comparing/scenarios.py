@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
-from comparing.orders import Behaviour
+from load.orders import CODED, SPARSE, Behaviour, Wanted
+
 from evloop.settings.units import format_size
 
 KIB = 1024
@@ -16,6 +17,9 @@ GIB = 1024 * MIB
 
 # Downloads that are to be seen in flight are read at this rate, in bytes per second.
 SLOW_RATE = 64 * KIB
+
+PROBE = Wanted("/probe.html", KIB, CODED)
+"""What a server that has just been started is asked for."""
 
 
 class Table(StrEnum):
@@ -56,13 +60,15 @@ class Group:
     own_files: bool = False
     sparse: bool = False
 
-    def file_names(self) -> list[str]:
-        """Return the name of the file that each download asks for."""
+    @property
+    def files(self) -> tuple[Wanted, ...]:
+        """The files, each as often as it is asked for."""
         stem, _, suffix = self.what.partition(".")
-        start = f"{stem}-{self.size}"
+        start, like = f"/{stem}-{self.size}", SPARSE if self.sparse else CODED
         if not self.own_files:
-            return [f"{start}.{suffix}"] * self.downloads
-        return [f"{start}-{number}.{suffix}" for number in range(self.downloads)]
+            return (Wanted(f"{start}.{suffix}", self.size, like, self.downloads),)
+        names = (f"{start}-{number}.{suffix}" for number in range(self.downloads))
+        return tuple(Wanted(name, self.size, like) for name in names)
 
     @property
     def total(self) -> int:
@@ -102,7 +108,13 @@ class Scenario:
     measure: Measure = Measure.HELD
 
     @property
+    def files(self) -> tuple[Wanted, ...]:
+        """The files of all groups."""
+        return tuple(wanted for group in self.groups for wanted in group.files)
+
+    @property
     def downloads(self) -> int:
+        """How many there are at once."""
         return sum(group.downloads for group in self.groups)
 
     @property
@@ -285,3 +297,4 @@ TIMELINE = (
 BY_SIZE = tuple(_of_size(size) for size in (10 * MIB, 100 * MIB, GIB, 4 * GIB, 16 * GIB))
 
 SCENARIOS = (*IN_FLIGHT, *TIMELINE, *BY_NUMBER, *BY_SIZE, *BY_TYPE, *HELD, *SEND_QUEUE, *TOOLS)
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

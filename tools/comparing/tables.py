@@ -1,10 +1,22 @@
-"""The tables of the page, from what was observed."""
+"""The tables of the page about evloop's strategies, from what was observed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from comparing.cells import NOTHING, each, grown, seconds, show, size, table
+from campaign.results import Results
+from report.table import Row, Table
+
+from comparing.cells import (
+    NOTHING,
+    both_ends,
+    each,
+    first_bytes,
+    grown,
+    seconds,
+    show,
+    size,
+)
 from comparing.contenders import Strategy
-from comparing.results import Cell, Quantity, Results
+from comparing.quantities import Quantity
 from comparing.scenarios import (
     BY_NUMBER,
     BY_SIZE,
@@ -15,12 +27,15 @@ from comparing.scenarios import (
     TIMELINE,
     Scenario,
 )
-from evloop.settings.config import Config
+from evloop import Config
 from evloop.settings.units import format_size
 
 THREE = (Strategy.LOAD_ALL, Strategy.STREAMING, Strategy.HYBRID)
-_OF_ALL = ("load-all", "streaming", "hybrid")
+TWO = THREE[1:]
 DEFAULT_QUEUE = format_size(Config().send_queue).replace(" ", "")
+GUIDED = ("guide: load all", "load-all", "guide: streaming", "streaming", "hybrid")
+
+_Show = Callable[[Results, Scenario, str], str]
 
 
 def observed(results: Results, scenarios: Iterable[Scenario]) -> list[Scenario]:
@@ -28,86 +43,62 @@ def observed(results: Results, scenarios: Iterable[Scenario]) -> list[Scenario]:
     return [scenario for scenario in scenarios if results.cells.get(scenario.name)]
 
 
-def in_flight(results: Results) -> Iterator[Sequence[str]]:
+def table_of(headings: Sequence[str], rows: Iterable[Row]) -> str:
+    """Return a table in Markdown."""
+    return Table("", headings, list(rows)).markdown()
+
+
+def _of_three(results: Results, scenario: Scenario, what: _Show) -> list[str]:
+    return [what(results, scenario, name) for name in THREE]
+
+
+def in_flight(results: Results) -> Iterator[Row]:
     """Yield process memory of each scenario of the guide, beside what the guide says."""
     for scenario in observed(results, IN_FLIGHT):
-        yield (
-            scenario.title,
-            scenario.said.load_all,
-            grown(results, scenario, Strategy.LOAD_ALL),
-            scenario.said.constant,
-            grown(results, scenario, Strategy.STREAMING),
-            grown(results, scenario, Strategy.HYBRID),
-        )
+        whole, streaming, hybrid = _of_three(results, scenario, grown)
+        said = scenario.said
+        yield (scenario.title, said.load_all, whole, said.constant, streaming, hybrid)
 
 
-IN_FLIGHT_HEADINGS = (
-    "downloads at once",
-    "guide: load all",
-    "load-all",
-    "guide: streaming",
-    "streaming",
-    "hybrid",
-)
+def in_flight_table(results: Results) -> str:
+    """The scenarios of the guide."""
+    return table_of(("downloads at once", *GUIDED), in_flight(results))
 
 
 def kernel(results: Results) -> str:
     """The kernel's part of the same."""
-    rows = (
+    ends = Quantity.SERVER_SOCKETS
+    headings = ("downloads at once", *THREE, "hybrid: the server's ends", "each")
+    return table_of(
+        headings,
         (
-            scenario.title,
-            *(both_ends(results, scenario, name) for name in THREE),
-            show(results, scenario, Strategy.HYBRID, Quantity.SERVER_SOCKETS),
-            each(results, scenario, Strategy.HYBRID, Quantity.SERVER_SOCKETS),
-        )
-        for scenario in observed(results, IN_FLIGHT)
+            (
+                scenario.title,
+                *_of_three(results, scenario, both_ends),
+                show(results, scenario, Strategy.HYBRID, ends),
+                each(results, scenario, Strategy.HYBRID, ends),
+            )
+            for scenario in observed(results, IN_FLIGHT)
+        ),
     )
-    headings = ("downloads at once", *_OF_ALL, "hybrid: the server's ends", "each")
-    return table(headings, rows)
-
-
-def both_ends(results: Results, scenario: Scenario, server: str) -> str:
-    """Kernel memory of the connections' two ends, with their number where not all were run."""
-    cell = results.cell(scenario.name, server)
-    ends = [
-        results.median(scenario.name, server, end)
-        for end in (Quantity.SERVER_SOCKETS, Quantity.CLIENT_SOCKETS)
-    ]
-    if cell is None or None in ends:
-        return show(results, scenario, server, Quantity.SERVER_SOCKETS)
-    return size(sum(end for end in ends if end is not None)) + of_fewer(cell, scenario)
-
-
-def of_fewer(cell: Cell, scenario: Scenario) -> str:
-    """Say how many downloads were run where that is not all of them."""
-    return f" (of {cell.downloads:,})" if cell.downloads < scenario.downloads else ""
 
 
 def waiting(results: Results) -> str:
     """How long the clients of the same wait for their first byte."""
-    rows = (
-        (scenario.title, *(first_bytes(results, scenario, name) for name in THREE))
-        for scenario in observed(results, IN_FLIGHT)
+    return table_of(
+        ("downloads at once", *THREE),
+        (
+            (scenario.title, *_of_three(results, scenario, first_bytes))
+            for scenario in observed(results, IN_FLIGHT)
+        ),
     )
-    return table(("downloads at once", *_OF_ALL), rows)
-
-
-def first_bytes(results: Results, scenario: Scenario, server: str) -> str:
-    """The median of all clients, and the last of them."""
-    middle = results.median(scenario.name, server, Quantity.FIRST_BYTE_MEDIAN)
-    last = results.median(scenario.name, server, Quantity.FIRST_BYTE_LAST)
-    if middle is None:
-        return show(results, scenario, server, Quantity.FIRST_BYTE_MEDIAN)
-    cell = results.cells[scenario.name][server]
-    return f"{seconds(middle)} / {seconds(last)}{of_fewer(cell, scenario)}"
 
 
 def of_one_file(results: Results) -> list[Scenario]:
     """Return the scenarios of one file of 100 MB, by their number of downloads."""
-    candidates = [*IN_FLIGHT, *BY_NUMBER, *HELD]
     found = [
         scenario
-        for scenario in observed(results, candidates)
+        for scenario in observed(results, [*IN_FLIGHT, *BY_NUMBER, *HELD])
         if len(scenario.groups) == 1 and scenario.groups[0].size == BY_NUMBER[0].groups[0].size
     ]
     return sorted(found, key=lambda scenario: scenario.downloads)
@@ -115,66 +106,65 @@ def of_one_file(results: Results) -> list[Scenario]:
 
 def by_number(results: Results) -> str:
     """Memory by the number of downloads of one file."""
-    rows = (
+    return table_of(
+        ("downloads of 100 MB", *THREE, "hybrid, each"),
         (
-            f"{scenario.downloads:,}",
-            *(grown(results, scenario, name) for name in THREE),
-            each(results, scenario, Strategy.HYBRID, Quantity.GROWTH),
-        )
-        for scenario in of_one_file(results)
+            (
+                f"{scenario.downloads:,}",
+                *_of_three(results, scenario, grown),
+                each(results, scenario, Strategy.HYBRID, Quantity.GROWTH),
+            )
+            for scenario in of_one_file(results)
+        ),
     )
-    return table(("downloads of 100 MB", *_OF_ALL, "hybrid, each"), rows)
 
 
 def by_size(results: Results) -> str:
     """Memory and first byte of one download, by the size of its file."""
-    rows = (
+
+    def both(results: Results, scenario: Scenario, server: str) -> str:
+        memory = grown(results, scenario, server)
+        first = show(results, scenario, server, Quantity.FIRST_BYTE_MEDIAN)
+        return memory if first == NOTHING else f"{memory}, {first}"
+
+    return table_of(
+        ("file", *THREE),
         (
-            scenario.title,
-            *(
-                _with(grown(results, scenario, name), _alone(results, scenario, name))
-                for name in THREE
-            ),
-        )
-        for scenario in observed(results, BY_SIZE)
+            (scenario.title, *_of_three(results, scenario, both))
+            for scenario in observed(results, BY_SIZE)
+        ),
     )
-    return table(("file", *_OF_ALL), rows)
-
-
-def _alone(results: Results, scenario: Scenario, server: str) -> str:
-    return show(results, scenario, server, Quantity.FIRST_BYTE_MEDIAN)
-
-
-def _with(memory: str, time: str) -> str:
-    return memory if time == NOTHING else f"{memory}, {time}"
 
 
 def by_type(results: Results) -> str:
     """The decision matrix: what evloop chooses, and what each choice costs."""
-    rows = (
-        (
-            scenario.title,
-            size(scenario.groups[0].size),
-            results.methods.get(scenario.name, NOTHING),
-            *(each(results, scenario, name, Quantity.GROWTH) for name in THREE),
-            *(_first_and_total(results, scenario, name) for name in THREE),
-        )
-        for scenario in observed(results, BY_TYPE)
-    )
+
+    def first_and_total(results: Results, scenario: Scenario, server: str) -> str:
+        first = results.median(scenario.name, server, Quantity.FIRST_BYTE)
+        total = results.median(scenario.name, server, Quantity.TOTAL)
+        return NOTHING if first is None else f"{seconds(first)} / {seconds(total)}"
+
+    def memory(results: Results, scenario: Scenario, server: str) -> str:
+        return each(results, scenario, server, Quantity.GROWTH)
+
     headings = (
-        "file",
-        "size",
-        "evloop answers",
-        *(f"memory each: {name}" for name in _OF_ALL),
-        *(f"first byte / all of it: {name}" for name in _OF_ALL),
+        *("file", "size", "evloop answers"),
+        *(f"memory each: {name}" for name in THREE),
+        *(f"first byte / all of it: {name}" for name in THREE),
     )
-    return table(headings, rows)
-
-
-def _first_and_total(results: Results, scenario: Scenario, server: str) -> str:
-    first = results.median(scenario.name, server, Quantity.FIRST_BYTE)
-    total = results.median(scenario.name, server, Quantity.TOTAL)
-    return NOTHING if first is None else f"{seconds(first)} / {seconds(total)}"
+    return table_of(
+        headings,
+        (
+            (
+                scenario.title,
+                size(scenario.groups[0].size),
+                results.methods.get(scenario.name, NOTHING),
+                *_of_three(results, scenario, memory),
+                *_of_three(results, scenario, first_and_total),
+            )
+            for scenario in observed(results, BY_TYPE)
+        ),
+    )
 
 
 _MOMENTS = (
@@ -190,39 +180,32 @@ _MOMENTS = (
 
 def timeline(results: Results) -> str:
     """One download of 100 MB, moment by moment."""
-    rows: list[Sequence[str]] = []
+    rows: list[Row] = []
     for scenario in observed(results, TIMELINE):
         for moment, quantity, load_all, streaming in _MOMENTS:
             shown = [show(results, scenario, name, quantity) for name in THREE]
             rows.append((moment, load_all, shown[0], streaming, *shown[1:]))
-    return table(
-        ("", "guide: load all", "load-all", "guide: streaming", "streaming", "hybrid"), rows
-    )
+    return table_of(("", *GUIDED), rows)
 
 
 def held(results: Results) -> str:
     """What one connection that does nothing costs."""
-    rows = (
+    headings = ("connections", "evloop", "process", "each")
+    return table_of(
+        (*headings, "kernel TCP (sockstat)", "the server's ends, each"),
         (
-            scenario.title,
-            name,
-            grown(results, scenario, name),
-            each(results, scenario, name, Quantity.GROWTH),
-            show(results, scenario, name, Quantity.KERNEL_TCP),
-            each(results, scenario, name, Quantity.SERVER_SOCKETS),
-        )
-        for scenario in observed(results, HELD)
-        for name in (Strategy.STREAMING, Strategy.HYBRID)
+            (
+                scenario.title,
+                name,
+                grown(results, scenario, name),
+                each(results, scenario, name, Quantity.GROWTH),
+                show(results, scenario, name, Quantity.KERNEL_TCP),
+                each(results, scenario, name, Quantity.SERVER_SOCKETS),
+            )
+            for scenario in observed(results, HELD)
+            for name in TWO
+        ),
     )
-    headings = (
-        "connections",
-        "evloop",
-        "process",
-        "each",
-        "kernel TCP (sockstat)",
-        "the server's ends, each",
-    )
-    return table(headings, rows)
 
 
 def send_queue(results: Results) -> str:
@@ -231,24 +214,19 @@ def send_queue(results: Results) -> str:
         (Strategy.HYBRID, f"`--send-queue {DEFAULT_QUEUE}` (default)"),
         (Strategy.UNBOUNDED, "`--send-queue 1GiB` (no bound)"),
     )
-    rows = (
+    headings = ("", "kernel TCP (sockstat)", "the server's ends", "each")
+    return table_of(
+        (*headings, "fast client alone", "fast client beside the 1,000"),
         (
-            setting,
-            show(results, scenario, name, Quantity.KERNEL_TCP),
-            show(results, scenario, name, Quantity.SERVER_SOCKETS),
-            each(results, scenario, name, Quantity.SERVER_SOCKETS),
-            show(results, scenario, name, Quantity.FAST_ALONE),
-            show(results, scenario, name, Quantity.FAST_BESIDE),
-        )
-        for scenario in observed(results, SEND_QUEUE)
-        for name, setting in settings
+            (
+                setting,
+                show(results, scenario, name, Quantity.KERNEL_TCP),
+                show(results, scenario, name, Quantity.SERVER_SOCKETS),
+                each(results, scenario, name, Quantity.SERVER_SOCKETS),
+                show(results, scenario, name, Quantity.FAST_ALONE),
+                show(results, scenario, name, Quantity.FAST_BESIDE),
+            )
+            for scenario in observed(results, SEND_QUEUE)
+            for name, setting in settings
+        ),
     )
-    headings = (
-        "",
-        "kernel TCP (sockstat)",
-        "the server's ends",
-        "each",
-        "fast client alone",
-        "fast client beside the 1,000",
-    )
-    return table(headings, rows)

@@ -17,6 +17,7 @@ from evloop.files.root import Root
 from evloop.http.conditional import Validators, Verdict, evaluate, range_applies
 from evloop.http.dates import format_date, parse_date
 from evloop.http.fields import MAX_TAGS, accepts_html, tokens
+from evloop.http.negotiation import IDENTITY, choose, parse_accept_encoding
 from evloop.http.ranges import MAX_PARTS, UnsatisfiableRangeError, parse_ranges
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
@@ -26,7 +27,8 @@ from evloop.http1.states import FINAL
 from evloop.http1.writer import Answer, write
 from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
 from fuzzing.stage import ProtocolViolationError
 from fuzzing.walk import Walk
 
@@ -107,6 +109,9 @@ def run_ranges(data: bytes) -> None:
 # conditional: the field lines of a request
 
 
+_SIZES = {IDENTITY: 9, b"zstd": 3, b"br": 3, b"gzip": 4}  # bytes by coding
+
+
 def run_conditional(data: bytes) -> None:
     """Evaluate preconditions, dates and lists in field lines."""
     lines = (line.partition(b":") for line in data.split(b"\n"))
@@ -117,6 +122,8 @@ def run_conditional(data: bytes) -> None:
     for value in fields.values():
         tokens(value)
         accepts_html(value)
+        coding = choose(parse_accept_encoding(value), _SIZES)
+        expect(coding in _SIZES, "a coding that is not there")
         seconds = parse_date(value, _NOW)
         if seconds is not None:
             expect(parse_date(format_date(seconds), _NOW) == seconds, "a date that moves")

@@ -4,13 +4,14 @@ import argparse
 from enum import IntEnum
 from pathlib import Path
 
-from measure.arguments import Parser, interval, positive, value
+from load.endpoint import parse_url
+from report.arguments import Parser, interval, positive, value
+from report.figures import parse_byte_rate, parse_count_rate, show_slope
+from report.verdict import DESCRIPTORS, SLOPE
 
 from evloop.settings.units import format_duration, parse_duration, parse_size
-from soaking.endpoint import parse_url
-from soaking.rates import format_slope, parse_byte_rate, parse_count_rate
 from soaking.scenarios import MIXED, SCENARIOS, Scenario, parse_mix
-from soaking.verdict import DESCRIPTORS, SLOPE
+from soaking.verdict import LONG_ENOUGH, SHORT_SLOPE
 
 REPORTS = (".md", ".json", ".html")
 CLIENTS_PER_SECOND = 500
@@ -27,6 +28,8 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+_CONSTANT = show_slope(SLOPE).lstrip("+")
+_SHORT = show_slope(SHORT_SLOPE).lstrip("+")
 _EPILOG = f"""\
 whom it tests
   --launch   makes the files of the scenario in a directory for the time being, starts
@@ -50,8 +53,11 @@ how it is timed
 limits
   All of them are judged at the end, and those that decided are named. Memory is that of
   own pages (anonymous ones) of all processes of the server. Its base is taken after each
-  file was asked for once. The slope is that of a line through the looks after --warm-up;
-  it is over its limit when all of its 95 % confidence interval is.
+  file was asked for once. The slope is that of a line through the looks after --warm-up.
+  From {format_duration(LONG_ENOUGH)} of these on it has to be constant: all of its 95 % confidence
+  interval under {_CONSTANT}, else FAIL. In less time nobody can tell; then it
+  may be up to {_SHORT}. That limit, and one from --max-slope, is broken when all
+  of the interval is above it.
 
 scenarios
 {{scenarios}}
@@ -191,7 +197,7 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
     for name, parse, metavar, default, meaning in (
         ("--max-errors", value(_whole), "N", 0, "errors of all kinds together (default: 0)"),
         ("--max-slope", value(parse_byte_rate), "RATE", None, "growth of memory after --warm-up,"
-         f" as in 1MiB/min, 0/h (default: {format_slope(SLOPE).lstrip('+')})"),
+         f" as in 1MiB/min, 0/h (default: constant, under {_CONSTANT})"),
         ("--max-growth-per-connection", value(parse_size), "SIZE", None,
          "growth of memory at its peak over the peak of connections (default: none)"),
         ("--max-growth", value(parse_size), "SIZE", None,

@@ -4,12 +4,12 @@ import platform
 from math import inf
 from typing import Any
 
-from measure.history import Slope
+from lab.history import Slope
+from load.tally import Counts, Histogram
+from report.verdict import Check, is_pass
 
 from soaking.result import Result
-from soaking.tally import Counts, Histogram
-from soaking.verdict import Check, is_pass
-from soaking.watch import Memory
+from soaking.watch import Seen
 
 _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -74,6 +74,7 @@ def _counts(counts: Counts, seconds: float) -> dict[str, Any]:
         "bytes_per_second": round(counts.received / seconds) if seconds else 0,
         "stopped": counts.stopped,
         "cut": counts.cut,
+        "closed": counts.closed,
         "unfinished": counts.unfinished,
         "errors": counts.errors,
         "first_byte": percentiles(counts.first_byte),
@@ -87,7 +88,7 @@ def percentiles(histogram: Histogram) -> dict[str, float | None]:
     return found | {"max": histogram.maximum if histogram.count else None}
 
 
-def _memory(memory: Memory) -> dict[str, Any]:
+def _memory(memory: Seen) -> dict[str, Any]:
     return {
         "own_metric": memory.own_metric,
         "own": _three(memory.own),
@@ -104,6 +105,7 @@ def _memory(memory: Memory) -> dict[str, Any]:
         "descriptors": None if memory.descriptors is None else _three(memory.descriptors),
         "cpu_percent_peak": round(memory.cpu_peak, 1),
         "looks": memory.looks,
+        "seconds_judged": round(memory.judged, 3),
     }
 
 

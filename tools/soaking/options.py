@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from measure.arguments import Parser
+from load.crowd import Load
+from load.endpoint import Endpoint
+from report.arguments import Parser
+from report.verdict import Limits
 
 from soaking.command_line import CLIENTS_PER_SECOND, MOST_ARRIVALS_AT_ONCE, parser
-from soaking.crowd import Load
-from soaking.endpoint import Endpoint
 from soaking.scenarios import MIXED, Scenario
-from soaking.verdict import SLOPE, Limits
 
 _LOOKS = 40  # after the warm-up, for a slope that says something
 _LEAST_INTERVAL = 0.1  # seconds
@@ -65,7 +65,7 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
         interval=given.interval or _interval(scenario, duration - warm_up),
         limits=Limits(
             errors=given.max_errors,
-            slope=SLOPE if slope is None else slope,
+            slope=slope,
             growth_per_connection=given.max_growth_per_connection or scenario.growth_per_connection,
             descriptors=given.max_descriptors,
             growth=given.max_growth,

@@ -6,43 +6,63 @@ has them; what grows afterwards grows with connections, or leaks.
 
 import os
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 
-from soaking.content import Copy, Unknown
-from soaking.endpoint import Endpoint
-from soaking.faults import fault_of
-from soaking.files import File, kind_of
+from load.behaviours import Visitor
+from load.content import Content, Copy, Unknown
+from load.endpoint import Endpoint
+from load.faults import Fault, FaultError
+from load.files import File, kind_of
+from load.requests import Request
+from load.single import carry_out
+from load.steps import Answer, Ask, Close, ReadOn, Script
 
 _WARM = 8 * 1024 * 1024
 """Bytes that are read of a file whose content is known already."""
 _KEPT = 1024 * 1024 * 1024
 """Bytes that are kept of files whose content is not known, of all together."""
-_PIECE = 256 * 1024
+
+_ANY = frozenset(range(HTTPStatus.OK, 600))
+_SILENT = (Fault.REFUSED, Fault.RESET, Fault.TIMEOUT, Fault.NO_ANSWER, Fault.NO_PORT, Fault.DEFECT)
+"""Faults of a server that does not answer at all."""
 
 
 class MissingError(Exception):
     """The server does not have a file, or hides it; one line for the user."""
 
 
+class _Learning:
+    """Bytes that nobody knows yet: they are written to *handle* as they come."""
+
+    size = None
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def matches(self, offset: int, data: memoryview) -> bool:
+        return os.pwrite(self._handle, data, offset) == len(data)
+
+    def expected(self, offset: int, length: int) -> bytes:
+        return b""
+
+
 class Preflight:
-    """Asks one question after the other, with *timeout* seconds for each."""
+    """Asks for one file after the other, with *timeout* seconds for each, whatever comes."""
 
     def __init__(self, endpoint: Endpoint, timeout: float) -> None:
         self._endpoint = endpoint
         self._timeout = timeout
         self._room = _KEPT
+        self._answer: Answer | None = None
 
     def visit(self, files: Sequence[File], hurry: Callable[[], bool]) -> list[File]:
         """Ask for *files*; return them, with their content where it was not known before.
 
-        When *hurry* says so, the rest is not asked for.
-
-        What is wrong with an answer is left to the load, which counts it.
+        When *hurry* says so, the rest is not asked for. What is wrong with an answer is left
+        to the load, which counts it.
 
         Raises MissingError, and FaultError when the server does not answer at all.
         """
@@ -50,57 +70,52 @@ class Preflight:
         for file in files:
             if hurry():
                 return [*files]
-            try:
-                found.append(self._visit(file))
-            except OSError as error:
-                raise fault_of(error, f"the first request to {self._endpoint.url}") from error
-            except HTTPException:
-                found.append(file)
+            found.append(self._learn(file, hurry) if _is_unknown(file) else self._ask(file, hurry))
         return found
 
-    def _visit(self, file: File) -> File:
-        connection = HTTPConnection(self._endpoint.address[0], self._endpoint.port)
-        connection.timeout = self._timeout
-        try:
-            connection.request(
-                "GET", self._endpoint.prefix + file.path, headers={"Host": self._endpoint.host}
-            )
-            response = connection.getresponse()
-            status = response.status
-            if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise MissingError(f"{file.path}: the server answers {status} {response.reason}")
-            if isinstance(file.content, Unknown) and status == HTTPStatus.OK:
-                return self._learn(file, response)
-            self._read(response, _WARM, None)
-        finally:
-            connection.close()
-        return file
-
-    def _learn(self, file: File, response: HTTPResponse) -> File:
+    def _learn(self, file: File, hurry: Callable[[], bool]) -> File:
         """Keep the body as what the file is, if there is room."""
-        size = response.length
-        if size is not None and size > self._room:
-            return replace(file, kind=kind_of(file.path, size), content=Unknown(size))
         handle, name = tempfile.mkstemp(prefix="evloop-soak-")
         try:
-            count = self._read(response, self._room, handle)
-            self._room -= count
-            if size is not None and count < size:
-                return replace(file, content=Unknown(size))
-            copy = Copy(Path(name))
+            self._ask(replace(file, content=_Learning(handle)), hurry)
+            answer = self._answer
+            if answer is None or answer.status != HTTPStatus.OK or answer.length is None:
+                return file
+            kind = kind_of(file.path, answer.length)
+            if answer.received < answer.length:
+                return replace(file, kind=kind, content=Unknown(answer.length))
+            self._room -= answer.length
+            content: Content = Copy(Path(name))
         finally:
             os.close(handle)
             os.unlink(name)  # the copy stays readable through its own descriptor
-        return replace(file, kind=kind_of(file.path, copy.size), content=copy)
+        return replace(file, kind=kind, content=content)
 
-    def _read(self, response: HTTPResponse, limit: int, handle: int | None) -> int:
-        """Read up to *limit* bytes, write them to *handle*, and return how many there were."""
-        deadline = time.monotonic() + self._timeout
-        count = 0
-        while count < limit and (data := response.read1(min(_PIECE, limit - count))):
-            count += len(data)
-            if handle is not None:
-                os.write(handle, data)
-            if time.monotonic() > deadline:
-                raise TimeoutError
-        return count
+    def _ask(self, file: File, hurry: Callable[[], bool]) -> File:
+        """Ask for *file* and return it. Raises as visit() does."""
+        self._answer = None
+        tally = carry_out(
+            self._endpoint, file, lambda visitor: self._script(file, visitor), self._timeout, hurry
+        )
+        for fault, text in tally.examples.items():
+            if fault in _SILENT:
+                raise FaultError(fault, f"the first request to {self._endpoint.url}: {text}")
+        status = self._answer.status if self._answer is not None else 0
+        if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise MissingError(f"{file.path}: the server answers {status}")
+        return file
+
+    def _script(self, file: File, visitor: Visitor) -> Script:
+        """Look at the head, and then take as much of the body as is wanted."""
+        self._answer = yield Ask((Request(file, statuses=_ANY),), body_bytes=0)
+        if self._answer is not None and self._answer.received != self._answer.length:
+            fits = (self._answer.length or 0) <= self._room
+            if not isinstance(file.content, _Learning):
+                self._answer = yield ReadOn(_WARM)
+            elif fits:
+                self._answer = yield ReadOn()
+        yield Close()
+
+
+def _is_unknown(file: File) -> bool:
+    return isinstance(file.content, Unknown)

@@ -1,17 +1,17 @@
 """What is seen while a run goes on: a bar in a terminal, lines in a pipe."""
 
 import time
-from typing import IO
+from collections.abc import Callable
+from typing import TextIO
 
-from measure.figures import show_clock, show_count, show_size
-from measure.history import METRICS
+from lab.history import METRICS
+from report.figures import show_clock, show_count, show_size, show_time
+from report.progress import bar, left
+from report.table import WIDTH, Column, Lines
 from rich.console import Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar as Bar
-from rich.table import Table
 from rich.text import Text
 
-from soaking.durations import show_time
 from soaking.soak import Soak
 
 _BAR_INTERVAL = 0.25
@@ -20,44 +20,58 @@ _LEAST_INTERVAL = 2.0
 
 
 class _Since:
-    """Requests, bytes and time of the call before, for rates."""
+    """Requests, bytes and time of the look before, for rates."""
 
     def __init__(self) -> None:
-        self._at = time.monotonic()
-        self._requests = self._received = 0
+        self._before = (time.monotonic(), 0, 0)
+        self.requests = self.received = 0.0
 
-    def rates(self, requests: int, received: int) -> tuple[float, float]:
-        """Return requests and bytes per second since the last call."""
-        now = time.monotonic()
-        elapsed = max(1e-3, now - self._at)
-        rates = (requests - self._requests) / elapsed, (received - self._received) / elapsed
-        self._at, self._requests, self._received = now, requests, received
-        return rates
+    def look(self, soak: Soak) -> None:
+        """Let the two be per second since the last look."""
+        counts = soak.tally.all
+        (then, requests, received), now = self._before, time.monotonic()
+        elapsed = max(1e-3, now - then)
+        self.requests = (counts.requests - requests) / elapsed
+        self.received = (counts.received - received) / elapsed
+        self._before = (now, counts.requests, counts.received)
 
 
-def _memory(soak: Soak) -> tuple[str, str]:
-    """Return own pages and their growth."""
+def _own(soak: Soak) -> str:
     if soak.watch is None:
-        return "n/a", "n/a"
-    history = soak.watch.history
-    own = history.own_metric
-    return show_size(METRICS[own](history.now)), show_size(history.growth(own), signed=True)
+        return "n/a"
+    return show_size(METRICS[soak.watch.history.own_metric](soak.watch.history.now))
+
+
+def _growth(soak: Soak) -> str:
+    if soak.watch is None:
+        return "n/a"
+    return show_size(soak.watch.history.growth(soak.watch.history.own_metric), signed=True)
+
+
+def _first_byte(share: float) -> Callable[[Soak], str]:
+    return lambda soak: show_time(soak.tally.all.first_byte.percentile(share))
 
 
 class ProgressLines:
     """Writes aligned lines to *stream*."""
 
-    _COLUMNS = (
-        ("time", 8), ("clients", 8), ("conns", 8), ("answers", 10), ("per s", 8),
-        ("bytes/s", 10), ("errors", 7), ("TTFB p50", 9), ("p99", 9), ("own pages", 10),
-        ("growth", 10),
-    )  # fmt: skip
-
-    def __init__(self, stream: IO[str], duration: float) -> None:
+    def __init__(self, stream: TextIO, duration: float) -> None:
         self.interval = max(_LEAST_INTERVAL, duration / _LINES)
-        self._stream = stream
         self._since = _Since()
-        self._has_header = False
+        columns: tuple[Column[Soak], ...] = (
+            Column("time", 7, lambda soak: show_clock(soak.seconds)),
+            Column("left", 7, lambda soak: show_clock(_left(soak))),
+            Column("conns", 6, lambda soak: show_count(soak.tally.connected)),
+            Column("answers", 9, lambda soak: show_count(soak.tally.all.requests), 3),
+            Column("per s", 6, lambda soak: show_count(self._since.requests), 4),
+            Column("bytes/s", 9, lambda soak: show_size(self._since.received)),
+            Column("errors", 6, lambda soak: show_count(soak.tally.error_count)),
+            Column("TTFB p50", 8, _first_byte(0.5)),
+            Column("p99", 7, _first_byte(0.99), 2),
+            Column("own pages", 9, _own),
+            Column("growth", 9, _growth),
+        )
+        self._lines = Lines(stream, columns, WIDTH)
 
     def __enter__(self) -> "ProgressLines":
         return self
@@ -67,31 +81,8 @@ class ProgressLines:
 
     def show(self, soak: Soak) -> None:
         """Write a line."""
-        if not self._has_header:
-            self._write([title for title, _ in self._COLUMNS])
-            self._has_header = True
-        tally, counts = soak.tally, soak.tally.all
-        per_second, bytes_per_second = self._since.rates(counts.requests, counts.received)
-        self._write(
-            [
-                show_clock(soak.seconds),
-                show_count(soak.crowd.clients),
-                show_count(tally.connected),
-                show_count(counts.requests),
-                show_count(per_second),
-                show_size(bytes_per_second),
-                show_count(tally.error_count),
-                show_time(counts.first_byte.percentile(0.5)),
-                show_time(counts.first_byte.percentile(0.99)),
-                *_memory(soak),
-            ]
-        )
-
-    def _write(self, cells: list[str]) -> None:
-        widths = (width for _, width in self._COLUMNS)
-        line = "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        self._since.look(soak)
+        self._lines.show(soak)
 
 
 class ProgressBar:
@@ -112,44 +103,52 @@ class ProgressBar:
         self._live.stop()
 
     def show(self, soak: Soak) -> None:
-        """Draw."""
-        grid = Table.grid(padding=(0, 1), expand=True)
-        grid.add_column(no_wrap=True)
-        grid.add_column(ratio=1)
-        grid.add_column(no_wrap=True)
-        share = _share(soak)
-        clock = f"{share:4.0%}  {show_clock(soak.seconds)} of {show_clock(soak.timing.duration)}"
-        grid.add_row(Text(self._title, "bold"), Bar(total=1.0, completed=share), clock)
-        self._live.update(Group(grid, self._load(soak), self._server(soak)), refresh=True)
+        """Draw, in lines that fit 80 columns."""
+        self._since.look(soak)
+        share, elapsed = _share(soak), show_clock(soak.seconds)
+        clocks = f" {share:4.0%}  {elapsed} elapsed, {left(soak.seconds, share)}"
+        head = Text.assemble((f"{self._title} ", "bold"), bar(share), clocks)
+        self._live.update(Group(head, *self._load(soak), *_server(soak)), refresh=True)
 
-    def _load(self, soak: Soak) -> Text:
-        tally, counts = soak.tally, soak.tally.all
-        per_second, bytes_per_second = self._since.rates(counts.requests, counts.received)
-        errors = tally.error_count
-        return Text.assemble(
-            *("clients ", show_count(soak.crowd.clients)),
-            *("   connections ", show_count(tally.connected)),
-            *("   answers ", show_count(counts.requests), f" ({show_count(per_second)}/s)"),
-            *("   ", show_size(bytes_per_second), "/s   "),
-            (f"errors {errors:,}", "bold red" if errors else "green"),
-            *("   first byte p50 ", show_time(counts.first_byte.percentile(0.5))),
-            *(", p99 ", show_time(counts.first_byte.percentile(0.99))),
+    def _load(self, soak: Soak) -> tuple[Text, Text]:
+        tally = soak.tally
+        errors, answers = tally.error_count, show_count(tally.all.requests)
+        return (
+            Text.assemble(
+                *("clients ", show_count(soak.crowd.clients)),
+                *("  connections ", show_count(tally.connected)),
+                *("  answers ", answers, f" ({show_count(self._since.requests)}/s)"),
+            ),
+            Text.assemble(
+                *(show_size(self._since.received), "/s  "),
+                (f"errors {errors:,}", "bold red" if errors else "green"),
+                *("  first byte p50 ", _first_byte(0.5)(soak)),
+                *(", p99 ", _first_byte(0.99)(soak)),
+            ),
         )
 
-    def _server(self, soak: Soak) -> Text:
-        if soak.watch is None:
-            return Text("the server's memory can't be seen", "dim")
-        history = soak.watch.history
-        memory, growth = _memory(soak)
-        return Text.assemble(
-            *("server: own pages ", (memory, "bold cyan"), f" ({growth})"),
-            *("   kernel TCP, machine ", show_size(METRICS["kernel_tcp"](history.now))),
-            *("   descriptors ", show_count(history.now.descriptors)),
-            *("   CPU ", f"{history.now.cpu:.0f} %"),
-        )
+
+def _server(soak: Soak) -> tuple[Text, ...]:
+    if soak.watch is None:
+        return (Text("the server's memory can't be seen", "dim"),)
+    now = soak.watch.history.now
+    return (
+        Text.assemble(
+            *("server: own pages ", (_own(soak), "bold cyan"), f" ({_growth(soak)})"),
+            *("  kernel TCP, machine ", show_size(METRICS["kernel_tcp"](now))),
+        ),
+        Text.assemble(
+            *("        descriptors ", show_count(now.descriptors)),
+            *("  CPU ", f"{now.cpu:.0f} %"),
+        ),
+    )
 
 
 def _share(soak: Soak) -> float:
     """How much of the run is over, from 0 to 1."""
     answered = soak.tally.all.requests / soak.load.requests
     return min(1.0, max(answered, soak.seconds / soak.timing.duration))
+
+
+def _left(soak: Soak) -> float:
+    return max(0.0, soak.timing.duration - soak.seconds)

@@ -1,82 +1,48 @@
-"""The run as a page of text: a verdict, lines of facts, and tables."""
+"""The run as a page: a verdict, lines of facts, and tables."""
 
 import os
 import platform
-from dataclasses import dataclass
 from math import inf
 
-from measure.figures import show_count, show_size
-from measure.sentences import pages
+from load.tally import Counts, Histogram
+from report.figures import show_count, show_size, show_time
+from report.page import Page
+from report.table import Row, Table
+from report.verdict import Check, is_pass, sentence
+from report.words import pages
 
 from evloop.settings.units import format_duration
-from soaking.durations import show_time
 from soaking.figures import percentiles
 from soaking.result import Result
-from soaking.tally import Counts, Histogram
-from soaking.verdict import Check, Finding, is_pass
-from soaking.watch import Memory
-
-Row = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under a header, or a list of two columns without one."""
-
-    title: str
-    header: Row
-    rows: tuple[Row, ...]
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A report, ready to be written in any form. *reasons*: the checks that decided."""
-
-    title: str
-    has_passed: bool
-    verdict: str
-    tables: tuple[Table, ...]
+from soaking.watch import Seen
 
 
 def page(result: Result, checks: list[Check]) -> Page:
     """Return the report of *result*, judged by *checks*."""
-    tables = [_checks(checks), _run(result), _clients(result), _times(result)]
+    tables = [_checks(checks), _run(result), _clients(result), *_times(result)]
     if result.tally.errors:
         tables.append(_errors(result))
     if result.memory is not None:
         tables.append(_memory(result.memory, result.tally.peak_connected))
-    has_passed = is_pass(checks)
-    return Page(result.title, has_passed, _verdict(checks, has_passed), tuple(tables))
-
-
-def _verdict(checks: list[Check], has_passed: bool) -> str:
-    """Name the limits that decided."""
-    wanted = Finding.KEPT if has_passed else Finding.BROKEN
-    decisive = [check for check in checks if check.finding is wanted]
-    if has_passed:
-        return "PASS: " + ", ".join(check.name for check in decisive) + " within their limits"
-    return "FAIL: " + "; ".join(
-        f"{check.name}: {check.seen}, the limit is {check.limit}" for check in decisive
-    )
+    return Page(result.title, is_pass(checks), sentence(checks), tables)
 
 
 def _checks(checks: list[Check]) -> Table:
-    rows = tuple((each.name, each.seen, each.limit, each.finding.value) for each in checks)
-    return Table("Limits", ("", "seen", "limit", "finding"), rows)
+    rows = [(each.name, each.seen, each.limit, each.finding.value) for each in checks]
+    return Table("Limits", ("", "seen", "limit", "finding"), rows, words=True)
 
 
 def _run(result: Result) -> Table:
     tally, load, outcome = result.tally, result.load, result.outcome
     everything = tally.all
-    seconds = result.outcome.seconds or 1e-9
-    cut = ", cut short" if result.outcome.was_interrupted else ""
+    seconds = outcome.seconds or 1e-9
+    cut = ", cut short" if outcome.was_interrupted else ""
+    peak = show_count(tally.peak_connected)
     rows: list[Row] = [
         ("server", f"{result.server}, {result.url}"),
         ("load", _load_line(result)),
         ("lasted", f"{seconds:.1f} s{cut}"),
-        ("clients", f"{show_count(everything.clients)} came, "
-                    f"{show_count(tally.peak_connected)} connections at the peak"),
+        ("clients", f"{show_count(everything.clients)} came, {peak} connections at the peak"),
         ("answers", f"{show_count(everything.requests)} ({everything.requests / seconds:,.0f}/s)"),
         ("bytes", f"{show_size(everything.received)} "
                   f"({show_size(everything.received / seconds)}/s), "
@@ -88,7 +54,7 @@ def _run(result: Result) -> Table:
                     f"Python {platform.python_version()}"),
         ("seed", str(load.seed)),
     ]  # fmt: skip
-    return Table("Run", (), tuple(rows))
+    return Table("Run", (), rows, words=True)
 
 
 def _load_line(result: Result) -> str:
@@ -104,6 +70,10 @@ def _load_line(result: Result) -> str:
     )
 
 
+def _groups(result: Result) -> list[tuple[str, Counts]]:
+    return [*result.tally.groups.items(), ("all", result.tally.all)]
+
+
 def _clients(result: Result) -> Table:
     header = (
         "clients", "came", "answers", "bytes", "given up", "sent away", "unfinished", "errors",
@@ -112,39 +82,34 @@ def _clients(result: Result) -> Table:
         "Given up: by the client, on purpose. Sent away: stalled or trickling clients that the "
         "server closed, as it may. Unfinished: when the load was over."
     )
-    return Table("Clients", header, tuple(_counts(*each) for each in _groups(result)), note)
-
-
-def _groups(result: Result) -> list[tuple[str, Counts]]:
-    return [*result.tally.groups.items(), ("all", result.tally.all)]
-
-
-def _counts(name: str, counts: Counts) -> Row:
-    numbers = (counts.stopped, counts.cut, counts.unfinished, counts.errors)
-    return (
-        name,
-        show_count(counts.clients),
-        show_count(counts.requests),
-        show_size(counts.received),
-        *(show_count(number) for number in numbers),
-    )
-
-
-def _times(result: Result) -> Table:
-    header = (
-        "clients", "first byte p50", "p90", "p99", "max", "whole answer p50", "p90", "p99", "max",
-    )  # fmt: skip
-    rows = tuple(
-        (name, *_percentiles(counts.first_byte), *_percentiles(counts.total))
+    rows = [
+        (
+            name,
+            show_count(counts.clients),
+            show_count(counts.requests),
+            show_size(counts.received),
+            *map(show_count, (counts.stopped, counts.cut, counts.unfinished, counts.errors)),
+        )
         for name, counts in _groups(result)
-    )
+    ]
+    return Table("Clients", header, rows, note)
+
+
+def _times(result: Result) -> tuple[Table, Table]:
+    header = ("clients", "p50", "p90", "p99", "max")
     lag = result.outcome.lag
     note = (
         "From the request, with the connection when one was made for it. The test itself was "
         f"late by {show_time(lag.p99)} (p99), {show_time(lag.maximum)} at most, "
         "which these times contain."
     )
-    return Table("Times", header, rows, note)
+    groups = _groups(result)
+    first = [(name, *_percentiles(counts.first_byte)) for name, counts in groups]
+    whole = [(name, *_percentiles(counts.total)) for name, counts in groups]
+    return (
+        Table("Times to the first byte", header, first),
+        Table("Times of whole answers", header, whole, note),
+    )
 
 
 def _percentiles(histogram: Histogram) -> Row:
@@ -153,18 +118,17 @@ def _percentiles(histogram: Histogram) -> Row:
 
 def _errors(result: Result) -> Table:
     tally = result.tally
-    rows = tuple(
+    rows = [
         (fault.value, show_count(count), tally.examples[fault])
         for fault, count in tally.errors.most_common()
-    )
-    return Table("Errors", ("kind", "count", "the first one"), rows)
+    ]
+    return Table("Errors", ("kind", "count", "the first one"), rows, words=True)
 
 
-def _memory(memory: Memory, connections: int) -> Table:
-    own = pages(memory.own_metric)
+def _memory(memory: Seen, connections: int) -> Table:
     each = show_size(memory.per_connection, signed=True)
     rows: list[Row] = [
-        (own, *map(show_size, memory.own)),
+        (pages(memory.own_metric), *map(show_size, memory.own)),
         ("their growth", "", show_size(memory.growth, signed=True), ""),
         (f"for each of {connections:,} connections", "", each, ""),
         (memory.total_metric.upper(), *map(show_size, memory.total)),
@@ -182,4 +146,4 @@ def _memory(memory: Memory, connections: int) -> Table:
         "process figure. Send queues are what the server wrote and its clients have not "
         "acknowledged."
     )
-    return Table("Memory of the server", ("", "base", "peak", "end"), tuple(rows), note)
+    return Table("Memory of the server", ("", "base", "peak", "end"), rows, note)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from measure.history import History
+from lab.history import History
+from load.crowd import Load
+from load.tally import Tally
 
 from evloop.net.lag import LagFigures, LoopLag
-from soaking.crowd import Load
-from soaking.tally import Tally
-from soaking.watch import Memory
+from soaking.watch import Seen
 
 _MOST_POINTS = 2048
 
@@ -74,7 +74,7 @@ class Result:
     load: Load
     outcome: Outcome
     tally: Tally
-    memory: Memory | None
+    memory: Seen | None
     history: History | None
     unseen: str
     ended: str | None

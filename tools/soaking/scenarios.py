@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from math import inf
 
+from load.behaviours import BEHAVIOURS, Habits
+from load.crowd import Group
+from load.files import SMALL, Kind, Spec
+
 from evloop.settings.units import format_duration
-from soaking.behaviours import BEHAVIOURS, Habits
-from soaking.crowd import Group
-from soaking.files import SMALL, Kind, Spec
 
 KIB = 1024
 MIB = 1024 * KIB

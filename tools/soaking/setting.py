@@ -1,7 +1,6 @@
 """All that a run needs before it begins: files, a server, descriptors."""
 
 import contextlib
-import resource
 import sys
 import tempfile
 import time
@@ -10,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from measure.launch import Launched
-from measure.processes import Target, TargetError, Tree
+from lab.errors import TargetError
+from lab.launch import Launched
+from lab.machine import WANTED_DESCRIPTORS, descriptors, raise_descriptors
+from lab.processes import Target, Tree
+from load.content import Unknown
+from load.crowd import Load
+from load.endpoint import Endpoint, parse_url
+from load.files import Catalogue, File, Kind, kind_of, local_files, make_files
 
-from soaking.content import Unknown
-from soaking.crowd import Load
-from soaking.endpoint import Endpoint, parse_url
-from soaking.files import Catalogue, File, Kind, kind_of, local_files, make_files
 from soaking.options import Options
 from soaking.preflight import MissingError, Preflight
 from soaking.scenarios import Scenario
@@ -63,17 +64,12 @@ def raise_descriptor_limit(load: Load) -> None:
     Raises SettingError when it may not.
     """
     need = load.connections + _RESERVED
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and need > hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (need, need))
-        except (ValueError, OSError):
-            raise SettingError(
-                f"{load.clients:,} clients need {need:,} descriptors and {hard:,} are allowed: "
-                f"raise the hard limit (as root: ulimit -Hn {need}) or ask for fewer --clients"
-            ) from None
-    elif soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    may_open = raise_descriptors(max(need, WANTED_DESCRIPTORS))
+    if may_open < need:
+        raise SettingError(
+            f"{load.clients:,} clients need {need:,} descriptors and {may_open:,} are allowed: "
+            f"raise the hard limit (as root: ulimit -Hn {need}) or ask for fewer --clients"
+        )
 
 
 @contextlib.contextmanager
@@ -135,9 +131,8 @@ def _room(load: Load) -> list[str]:
 
     Most of the clients of a large crowd don't have a file open.
     """
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     connections = load.connections + _RESERVED
-    if connections * _EVLOOP_EACH < soft:
+    if connections * _EVLOOP_EACH < descriptors():
         return []
     return ["--max-connections", str(connections)]
 

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from measure.terminal import Events
+from lab.terminal import Events
+from load.crowd import Crowd, Load
+from load.endpoint import Endpoint
+from load.files import Catalogue
+from load.tally import Tally
 
 from evloop.net.reactor import Reactor
-from soaking.crowd import Crowd, Load
-from soaking.endpoint import Endpoint
-from soaking.files import Catalogue
 from soaking.result import Outcome, Point, Timeline
-from soaking.tally import Tally
-from soaking.watch import Watch
+from soaking.watch import ServerWatch
 
 _LONGEST_TURN = 0.25
 """Seconds within which a signal is noticed."""
@@ -48,7 +48,7 @@ class Soak:
         load: Load,
         timing: Timing,
         tally: Tally,
-        watch: Watch | None,
+        watch: ServerWatch | None,
     ) -> None:
         self.load = load
         self.timing = timing

@@ -1,46 +1,43 @@
-"""The memory of the server during the run: its base, its peak, its end, its slope.
+"""The memory of the server during the run: its base, its peak, its end, its slope."""
 
-The looks at all of a server's sockets and open files take the longer the more it has, and
-no client goes on meanwhile. So they are made rarely enough to take a small share of the
-time; the other looks, at memory and the number of descriptors, take a millisecond or two.
-"""
-
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from measure.history import History, Slope
-from measure.launch import Launched
-from measure.processes import NoRightError, Target, TargetEndedError, TargetError
-from measure.sample import Sampler
+from lab.errors import NoRightError, TargetEndedError, TargetError
+from lab.history import Slope
+from lab.launch import Launched
+from lab.processes import Target
+from lab.watch import Watch
 
-_DETAIL_SHARE = 50  # a detailed look is followed by as many times its duration without one
 _SETTLE = 5.0  # seconds that a server has to close what its clients closed
-_SETTLE_POLL = 0.1
+
+Three = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Seen:
     """What the looks came to. Bytes; None: the platform does not say.
 
-    own: of own pages, which alone can leak (*own_metric* says how they were told)
+    own: base, peak and end of own pages, which alone can leak (*own_metric*: how they were told)
     total: what the server takes altogether (*total_metric*)
     per_connection: growth of own pages at their peak over the peak of connections
+    judged: seconds that the slope was fitted over
     kernel: TCP memory of the whole machine, both ends of each connection on it, at the base
         and at its peak, and where the kernel refuses more
     send_queues: bytes that the server wrote and its clients had not acknowledged
     """
 
     own_metric: str
-    own: tuple[float, float, float]
+    own: Three
     total_metric: str
-    total: tuple[float, float, float]
+    total: Three
     rss_peak: float
     per_connection: float | None
     slope: Slope | None
+    judged: float
     kernel: tuple[float, float, float | None] | None
     send_queues: float | None
-    descriptors: tuple[float, float, float] | None
+    descriptors: Three | None
     cpu_peak: float
     looks: int
 
@@ -50,8 +47,8 @@ class Memory:
         return self.own[1] - self.own[0]
 
 
-class Watch:
-    """Looks at a server. Its first look, the base, is made at once.
+class ServerWatch:
+    """Looks at a server until it ends; the base is seen at once.
 
     ended: how the server ended, if it did
 
@@ -60,65 +57,53 @@ class Watch:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._plain = Sampler(target, detail=False)
-        self._detailed = Sampler(target)
-        self._detail_due = 0.0
+        self._watch = Watch(target, is_thorough=False)
         self._slope: Slope | None = None
+        self._judged = 0.0
+        self._is_lost = False
         self.ended: str | None = None
-        self.lost: str | None = None
-        self.name = target.name
-        self.history = History(self._plain.sample())
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there is nothing to look at any more."""
-        return self.ended is not None or self.lost is not None
+        self.history = self._watch.history
 
     def look(self) -> None:
         """Look once, thoroughly if that is due."""
-        if self.is_over:
+        self._unless_over(self._watch.look)
+
+    def _unless_over(self, act: Callable[[], None]) -> None:
+        if self.ended is not None or self._is_lost:
             return
-        now = time.monotonic()
         try:
-            if now < self._detail_due:
-                sample = self._plain.sample()
-            else:
-                sample = self._detailed.sample()
-                self._detail_due = now + _DETAIL_SHARE * sample.cost
+            act()
         except TargetEndedError as error:
             epitaph = f": {self._target.epitaph()}" if isinstance(self._target, Launched) else ""
             self.ended = f"{error}{epitaph}"
-        except NoRightError as error:
-            self.lost = str(error)
-        else:
-            self.history.add(sample)
+        except NoRightError:
+            self._is_lost = True
 
     def judge_slope(self, since: float) -> None:
         """Fit the slope through the looks from *since*, a monotonic time, until now."""
-        history = self.history
-        self._slope = history.slope(history.own_metric, since - history.start.at)
+        after = max(0.0, since - self.history.start.at)
+        self._judged = max(0.0, self.history.elapsed - after)
+        self._slope = self.history.slope(self.history.own_metric, after)
 
     def settle(self, hurry: Callable[[], bool]) -> None:
         """Wait until the server has no more open descriptors than at the base, or too long.
 
         When *hurry* says so, don't wait.
         """
-        deadline = time.monotonic() + _SETTLE
         before = self.history.start.descriptors or 0
-        self.look()
-        while not self.is_over and not hurry() and time.monotonic() < deadline:
-            if (self.history.now.descriptors or 0) <= before:
-                return
-            time.sleep(_SETTLE_POLL)
-            self.look()
 
-    def memory(self, connections: int) -> Memory:
+        def has_settled() -> bool:
+            return hurry() or (self.history.now.descriptors or 0) <= before
+
+        self._unless_over(lambda: self._watch.until(has_settled, _SETTLE))
+
+    def seen(self, connections: int) -> Seen:
         """Return what the looks came to, with *connections* at the peak."""
         history = self.history
         own, total = history.own_metric, history.total_metric
         growth = history.peak_growth(own)
         kernel, start = history.peak("kernel_tcp"), history.start.kernel
-        return Memory(
+        return Seen(
             own_metric=own,
             own=self._three(own) or (0.0, 0.0, 0.0),
             total_metric=total,
@@ -126,6 +111,7 @@ class Watch:
             rss_peak=history.peak("rss") or 0.0,
             per_connection=growth / connections if growth is not None and connections else None,
             slope=self._slope,
+            judged=self._judged,
             kernel=None if kernel is None or start is None else (start.used, kernel, start.limit),
             send_queues=history.peak("send_queues"),
             descriptors=self._three("descriptors"),
@@ -133,7 +119,7 @@ class Watch:
             looks=history.seen,
         )
 
-    def _three(self, metric: str) -> tuple[float, float, float] | None:
+    def _three(self, metric: str) -> Three | None:
         """Return base, peak and end of *metric*."""
         peak = self.history.peak(metric)
         growth = self.history.growth(metric)
@@ -143,11 +129,11 @@ class Watch:
         return peak - rise, peak, peak - rise + growth
 
 
-def watch(target: Target | None, unseen: str) -> tuple[Watch | None, str]:
-    """Return a Watch on *target*, or None and why there is none: *unseen* without a target."""
+def watch(target: Target | None, unseen: str) -> tuple[ServerWatch | None, str]:
+    """Return a watch on *target*, or None and why there is none: *unseen* without a target."""
     if target is None:
         return None, unseen
     try:
-        return Watch(target), ""
+        return ServerWatch(target), ""
     except TargetError as error:
         return None, str(error)

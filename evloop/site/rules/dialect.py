@@ -26,6 +26,8 @@ class Dialect(NamedTuple):
     """Whether the values of several blocks are joined; otherwise the last one counts."""
     headers_have_hosts: bool
     """Whether a block may be for `https://host/path`, fill values from the path, and detach."""
+    headers_on_redirects: bool
+    """Whether a redirect has the fields of its address; otherwise only what has a body."""
     whole_placeholders: bool
     """Whether a placeholder is a whole segment; otherwise it may be a part of one."""
     max_line: int
@@ -51,6 +53,7 @@ NETLIFY = Dialect(
     headers_ignore_case=True,
     headers_append=False,
     headers_have_hosts=False,
+    headers_on_redirects=False,
     whole_placeholders=True,
     max_line=0,
 )
@@ -68,6 +71,7 @@ CLOUDFLARE = Dialect(
     headers_ignore_case=False,
     headers_append=True,
     headers_have_hosts=True,
+    headers_on_redirects=True,
     whole_placeholders=False,
     max_line=2000,
 )

@@ -78,10 +78,14 @@ class Changes:
 
 
 def with_vary(fields: list[Field], names: bytes) -> list[Field]:
-    """Return *fields* with *names* in Vary, beside those that are there."""
+    """Return *fields* with *names* in Vary, beside those that are there, each once."""
     own = [value for name, value in fields if name == b"Vary"]
     rest = [field for field in fields if field[0] != b"Vary"]
-    return [*rest, (b"Vary", b", ".join([*own, names]))]
+    members: dict[bytes, bytes] = {}
+    for member in b",".join([*own, names]).split(b","):
+        if member := member.strip():
+            members.setdefault(member.lower(), member)
+    return [*rest, (b"Vary", b", ".join(members.values()))]
 
 
 class Block(NamedTuple):

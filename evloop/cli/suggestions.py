@@ -1,0 +1,20 @@
+"""Did you mean: the name that comes closest to one that does not exist."""
+
+from collections.abc import Iterable
+
+_CUTOFF = 0.7
+"""Similarity (difflib) from which a name is worth to be told: --prot is 0.83 like --port, and
+--cors 0.5 like --host."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of *names* that *name* may have been meant for; None when none is near."""
+    from difflib import get_close_matches  # only for mistakes
+
+    return next(iter(get_close_matches(name, list(names), 1, _CUTOFF)), None)
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return that as the end of a message; empty when no name is near."""
+    found = nearest(name, names)
+    return f"; did you mean {found}?" if found else ""

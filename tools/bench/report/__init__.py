@@ -1,1 +1,0 @@
-"""What came out, for people: verdicts on the goals, tables, a page, a plot."""
