@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from evloop.http1.writer import render_head
 from evloop.site.rules.dialect import CLOUDFLARE, NETLIFY, Dialect
-from evloop.site.rules.headers import PROTECTED, parse_headers
+from evloop.site.rules.headers import PROTECTED, parse_headers, with_vary
 from evloop.site.rules.model import MAX_FILE_SIZE, MAX_RULES, MAX_SCANS, RuleError
 from evloop.site.rules.template import MAX_FILLED_SIZE
 
@@ -135,6 +135,18 @@ def test_vary_is_added_to_ours_and_cookies_are_lines_of_their_own() -> None:
         (b"Set-Cookie", b"b=2"),
         (b"Vary", b"Accept, Origin"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("own", "said_of_it", "sent"),
+    [
+        (b"Accept", b"accept, Origin", b"Accept, Origin"),
+        (b"Accept-Encoding, Accept", b" ACCEPT ,, x", b"Accept-Encoding, Accept, x"),
+        (b"Accept", b"*", b"Accept, *"),
+    ],
+)
+def test_each_name_is_once_in_vary(own: bytes, said_of_it: bytes, sent: bytes) -> None:
+    assert with_vary([(b"Vary", own), (b"A", b"1")], said_of_it) == [(b"A", b"1"), (b"Vary", sent)]
 
 
 IGNORED: dict[str, tuple[str, str]] = {
