@@ -138,7 +138,10 @@ FOUND: dict[str, tuple[dict[str, bytes | str], tuple[str, ...], list[str]]] = {
         ],
     ),
     "clean links": (
-        {"index.html": '<a href="about"></a><a href="about/"></a>', "about.html": ""},
+        {
+            "index.html": '<a href="about"></a><a href="about/"></a><a href="about/index.html">',
+            "about.html": "",
+        },
         ("--links", "--clean-urls", "on"),
         [],
     ),

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from evloop.http.target import Target
 from evloop.settings.printable import printable
-from evloop.site.cleanurls import with_extension
-from evloop.site.routes import index_paths, is_hidden
+from evloop.site.routes import file_paths, index_paths, is_hidden
 
 
 class Finding(NamedTuple):
@@ -61,11 +61,10 @@ class Tree:
 
     def resolve(self, path: bytes, *, is_directory: bool) -> bytes | None:
         """Return the file that answers for *path*, relative and decoded; None: there is none."""
-        candidates = list(index_paths(path, self.index_names))
-        if not is_directory:
-            candidates = [path, *(with_extension(path) if self.clean_urls else ()), *candidates]
-        elif self.clean_urls:
-            candidates += with_extension(path)
+        target = Target(path, is_directory, b"")
+        candidates = file_paths(target, self.index_names, clean_urls=self.clean_urls)
+        if not is_directory:  # it is redirected to its address with a slash
+            candidates += index_paths(path, self.index_names)
         return next((each for each in candidates if each in self.files), None)
 
     def names_that_differ_in_case(self) -> Iterator[Finding]:

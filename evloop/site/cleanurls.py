@@ -46,11 +46,16 @@ def clean_location(address: Address, target: Target, wire: bytes) -> bytes:
         if address.is_directory:
             location = b"./"
         else:
-            location = (b"../" if target.is_directory else b"./") + name
+            location = (b"../" if _is_within(target, address.path) else b"./") + name
     else:
         location = b"/" + quote(address.path, safe="/" + _SAFE).encode()
         location += b"/" if address.is_directory and address.path else b""
     return location + target.query
+
+
+def _is_within(target: Target, path: bytes) -> bool:
+    """Whether *target* is in, or is, a directory of the name that the file at *path* has."""
+    return target.is_directory or target.path.rpartition(b"/")[0] == path
 
 
 def _ends_in_dots(asked: bytes) -> bool:

@@ -36,29 +36,42 @@ def router(
     """Return the function from a request target to its route.
 
     A directory's file is one of *index_names*. Names that begin with a dot are no names
-    unless *hidden*, and the paths in *unserved* never are. With *clean_urls* `a` is `a.html` as
-    well. The function raises RequestError as parse_target() does, and 404 for hidden names.
+    unless *hidden*, and the paths in *unserved* never are. With *clean_urls* `a` and
+    `a/index.html` are `a.html` as well. The function raises RequestError as parse_target() does,
+    and 404 for hidden names.
     """
 
     def route(target_bytes: bytes) -> Route:
         target = parse_target(target_bytes)
-        paths = index_paths(target.path, index_names) if target.is_directory else (target.path,)
-        if clean_urls:
-            paths += with_extension(target.path)
+        paths = file_paths(target, index_names, clean_urls=clean_urls)
         if not hidden:
             paths = tuple(path for path in paths if not is_hidden(path))
         if not paths or target.path in unserved:
             raise RequestError(404, "a hidden name")
         return Route(paths, target, _address(target))
 
-    # A route has at most as many paths as there are names, and one more.
-    remembered = lru_cache(_MAX_PATHS // max(1, len(index_names) + clean_urls))(route)
+    # A route has at most as many paths as there are names, and two more.
+    remembered = lru_cache(_MAX_PATHS // max(1, len(index_names) + 2 * clean_urls))(route)
     return lambda target: (remembered if len(target) <= _MAX_TARGET_SIZE else route)(target)
 
 
 def _address(target: Target) -> bytes:
     ending = b"/" if target.is_directory and target.path else b""
     return b"/" + target.path + ending
+
+
+def file_paths(
+    target: Target, index_names: tuple[bytes, ...], *, clean_urls: bool
+) -> tuple[bytes, ...]:
+    """Return the paths of the files that may be meant by *target*, the first that exists is."""
+    path, is_directory, _ = target
+    paths = index_paths(path, index_names) if is_directory else (path,)
+    if clean_urls:
+        paths += with_extension(path)
+        directory, _, name = path.rpartition(b"/")
+        if name in index_names and not is_directory:
+            paths += with_extension(directory)
+    return paths
 
 
 def index_paths(directory: bytes, index_names: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -95,6 +95,11 @@ SPELLINGS = {
     "/file/.": "308 /file",
     "/x/../file.html": "308 ./file",
     "/file.html/": "404",
+    "/file/index.html": "308 ../file",
+    "/file/index.html?a": "308 ../file?a",
+    "/folder/deep/index.html": "308 ../deep",
+    "/file/index.html/": "404",
+    "/file/other.html": "404",
     "/folder/index": "308 ./",
     "/index.html": "308 ./",
     "/index": "308 ./",
@@ -117,7 +122,7 @@ SPELLINGS = {
 def test_a_page_has_one_clean_address(pages: Path, target: str) -> None:
     names = ("index.html", "exact.html", "evil.test.html", "a b.html", "javascript:x.html")
     make(pages, {**dict.fromkeys(names, "exact page"), "exact": "exact", ".html": "dot"})
-    make(pages, {"twice/index.html": "a"})
+    make(pages, {"twice/index.html": "a", "folder/deep.html": "deep"})
     with Bench(pages, site_settings=CLEAN) as bench:
         answer = bench.get(target)
         assert short(answer) == SPELLINGS[target]

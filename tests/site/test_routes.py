@@ -68,6 +68,8 @@ def test_a_clean_address_may_be_a_page() -> None:
     assert route(b"/a").paths == (b"a", b"a.html")
     assert route(b"/a/").paths == (b"a/index.html", b"a.html")
     assert route(b"/").paths == (b"index.html",)
+    assert route(b"/a/index.html").paths == (b"a/index.html", b"a/index.html.html", b"a.html")
+    assert route(b"/index.html").paths == (b"index.html", b"index.html.html")
     assert route(b"/" + b"a" * 251).paths == (b"a" * 251,)  # the name would be too long
 
 
