@@ -218,5 +218,5 @@ def test_a_pattern_matches_its_sample(segments: list[str]) -> None:
             continue
         for pattern in patterns:
             index = PathIndex(slash_optional=each.slash_optional)
-            index.add(pattern, 7)
+            index.add([pattern], 7)
             assert [match.number for match in index.match(sample(pattern))] == [7]

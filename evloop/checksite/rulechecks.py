@@ -95,11 +95,8 @@ def _check_static(rule: Redirect, where: str, tree: Tree, dialect: Dialect) -> I
 
 def _earlier(rules: RedirectRules, number: int, path: bytes) -> Redirect | None:
     """Return the rule before *number* that takes every request for *path*."""
-    for found in rules.index.match(path):
-        rule = rules.rules[found.number]
-        if found.number < number and not rule.host and not rule.query:
-            return rule
-    return None
+    earlier = (each for each in rules.unconditional(path) if each < number)
+    return next((rules.rules[each] for each in earlier), None)
 
 
 def sample(pattern: Pattern) -> bytes:

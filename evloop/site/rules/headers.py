@@ -122,8 +122,8 @@ class HeaderRules:
     def add(self, block: Block) -> None:
         """Append *block*. Raises ValueError when its path is no pattern."""
         ignore_case = self._dialect.headers_ignore_case
-        for pattern in parse_patterns(block.path, self._dialect, ignore_case=ignore_case):
-            self.index.add(pattern, len(self.blocks))
+        patterns = parse_patterns(block.path, self._dialect, ignore_case=ignore_case)
+        self.index.add(patterns, len(self.blocks))
         self.blocks.append(block)
         self.needs_host = self.needs_host or bool(block.host)
 

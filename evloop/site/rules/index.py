@@ -5,10 +5,11 @@ of which a path visits each node at most once. At a node the globs are found by 
 end with. So the steps of a match are bounded by the size of the tree, whatever the path is.
 """
 
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Generic, NamedTuple, TypeVar
 
-from evloop.site.rules.model import MAX_SCANS
+from evloop.site.rules.model import MAX_ALIKE, MAX_SCANS
 from evloop.site.rules.pattern import WHOLE, Pattern, Placeholders, Segment
 
 
@@ -87,6 +88,10 @@ class _ByEnds(Generic[T]):
         by_ends = self._by_sizes.setdefault((len(first), len(last)), {})
         return by_ends.setdefault((first, last), [])
 
+    def known(self, first: bytes, last: bytes) -> Sequence[T]:
+        """Return what is kept for *first* and *last*."""
+        return self._by_sizes.get((len(first), len(last)), {}).get((first, last), ())
+
     def candidates(self, text: bytes, ending: bytes) -> tuple[list[T], int]:
         """Return what *text* may be, and the count of look-ups; *ending* is its last part."""
         found: list[T] = []
@@ -111,6 +116,17 @@ class _Node:
         self.rests: tuple[tuple[int, tuple[str, ...]], ...] = ()
         self.globs: _ByEnds[_Glob] | None = None
 
+    def after(self, segment: Segment) -> "_Node | None":
+        """Return where *segment* leads to, None where it was never added."""
+        if isinstance(segment, bytes):
+            return self.literals.get(segment)
+        if segment == WHOLE:
+            return self.whole
+        if self.placeholders is None:
+            return None
+        kept = self.placeholders.known(segment.texts[0], segment.texts[-1])
+        return next((after for known, after in kept if known == segment), None)
+
 
 class PathIndex:
     """Patterns by number.
@@ -128,11 +144,23 @@ class PathIndex:
         self.steps = 0
         self._scans = 0
 
-    def add(self, pattern: Pattern, number: int) -> None:
-        """Let *pattern* be found as *number*."""
+    def add(self, patterns: Sequence[Pattern], number: int) -> None:
+        """Let each of *patterns* be found as *number*.
+
+        Raises ValueError for more patterns than are compared one by one. Then none is added.
+        """
+        scans = self._scans + sum(pattern.is_scanned for pattern in patterns)
+        if scans > MAX_SCANS:
+            raise ValueError(f"more than {MAX_SCANS} patterns have something behind a star")
+        if any(self._count_alike(pattern) >= MAX_ALIKE for pattern in patterns):
+            raise ValueError(f"more than {MAX_ALIKE} patterns match the same paths")
+        self._scans = scans
+        for pattern in patterns:
+            self._add(pattern, number)
+
+    def _add(self, pattern: Pattern, number: int) -> None:
         if pattern.is_static:
-            path = b"/".join(each for each in pattern.before if isinstance(each, bytes))
-            self._static.setdefault(path, []).append(number)
+            self._static.setdefault(_static_path(pattern), []).append(number)
             return
         node = self._root
         for segment in pattern.before:
@@ -140,28 +168,30 @@ class PathIndex:
         self.size += 1
         if not pattern.glob:
             node.ends += ((number, pattern.names),)
-            return
-        if pattern.glob == (b"", b"") and not pattern.after:
+        elif pattern.takes_rest:
             node.rests += ((number, pattern.names),)
-            return
-        if len(pattern.glob) > 2 or pattern.after:
-            if self._scans == MAX_SCANS:
-                raise ValueError(f"more than {MAX_SCANS} patterns have something behind a star")
-            self._scans += 1
-        suffix = b"" if pattern.after else pattern.glob[-1]
-        node.globs = node.globs or _ByEnds()
-        node.globs.of(pattern.glob[0], suffix).append(_Glob(pattern, number))
+        else:
+            node.globs = node.globs or _ByEnds()
+            node.globs.of(*_ends(pattern)).append(_Glob(pattern, number))
+
+    def _count_alike(self, pattern: Pattern) -> int:
+        """Return how many patterns match all paths that *pattern* matches, or most of them."""
+        if pattern.is_static:
+            return len(self._static.get(_static_path(pattern), ()))
+        node: _Node | None = self._root
+        for segment in pattern.before:
+            node = node and node.after(segment)
+        if node is None:
+            return 0
+        if not pattern.glob:
+            return len(node.ends)
+        if pattern.takes_rest:
+            return len(node.rests)
+        return len(node.globs.known(*_ends(pattern))) if node.globs is not None else 0
 
     def _next(self, node: _Node, segment: Segment) -> _Node:
         """Return where *segment* leads to from *node*; a new place, if need be."""
-        if isinstance(segment, bytes):
-            following = node.literals.get(segment)
-        elif segment == WHOLE:
-            following = node.whole
-        else:
-            node.placeholders = node.placeholders or _ByEnds()
-            kept = node.placeholders.of(segment.texts[0], segment.texts[-1])
-            following = next((after for known, after in kept if known == segment), None)
+        following = node.after(segment)
         if following is not None:
             return following
         self.size += 1
@@ -171,6 +201,8 @@ class PathIndex:
         elif segment == WHOLE:
             node.whole = following
         else:
+            node.placeholders = node.placeholders or _ByEnds()
+            kept = node.placeholders.of(segment.texts[0], segment.texts[-1])
             kept.append((segment, following))
         return following
 
@@ -248,3 +280,12 @@ class PathIndex:
             captured = glob.match(text, slash_optional=self._slash_optional)
             if captured is not None:
                 found.append(Match(glob.number, glob.pattern.names, values + captured))
+
+
+def _static_path(pattern: Pattern) -> bytes:
+    return b"/".join(each for each in pattern.before if isinstance(each, bytes))
+
+
+def _ends(pattern: Pattern) -> tuple[bytes, bytes]:
+    """Return what the path from the first star's segment on begins and ends with."""
+    return pattern.glob[0], b"" if pattern.after else pattern.glob[-1]

@@ -70,6 +70,16 @@ class Pattern(NamedTuple):
         """Whether it is one path and no other."""
         return not self.glob and not any(isinstance(each, Placeholders) for each in self.before)
 
+    @property
+    def takes_rest(self) -> bool:
+        """Whether it ends with a star that stands for the rest of a path, whatever that is."""
+        return self.glob == (b"", b"") and not self.after
+
+    @property
+    def is_scanned(self) -> bool:
+        """Whether more than its ends have to be compared, behind its first star."""
+        return len(self.glob) > 2 or bool(self.after)
+
 
 def parse_patterns(text: str, dialect: Dialect, *, ignore_case: bool = False) -> list[Pattern]:
     """Return the patterns of which a path has to match one, to match *text*, a path pattern.

@@ -1,8 +1,10 @@
 """`_redirects`: which rule a request meets, and where it leads."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from evloop.site.rules.alternatives import Alternatives, Condition
 from evloop.site.rules.dialect import Dialect
 from evloop.site.rules.index import PathIndex
 from evloop.site.rules.lines import Line, read_line, split_host
@@ -41,6 +43,14 @@ class Redirect(NamedTuple):
         """Whether the client is sent elsewhere."""
         return self.status in _REDIRECTS
 
+    @property
+    def conditions(self) -> list[Condition]:
+        """What a request has to have beside its path."""
+        hosts: list[Condition] = [(None, self.host)] if self.host else []
+        return hosts + [
+            (name, None if captured else wanted) for name, captured, wanted in self.query
+        ]
+
 
 class Followed(NamedTuple):
     """The rule that a request meets, and what its names stand for."""
@@ -50,26 +60,43 @@ class Followed(NamedTuple):
 
 
 class RedirectRules:
-    """The compiled rules of one file."""
+    """The compiled rules of one file. Those of one path are found together."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.rules: list[Redirect] = []
         self.needs_host = False
-        self._paths: set[str] = set()
         self.index = PathIndex(slash_optional=dialect.slash_optional)
+        # The number of the only rule of a path, which has no conditions, or what there is.
+        self._groups: list[int | Alternatives] = []
+        self._places: dict[str, int] = {}  # of groups, by the path as it is written
 
     def __bool__(self) -> bool:
         return bool(self.rules)
 
     def add(self, rule: Redirect, dialect: Dialect) -> None:
         """Append *rule*. Raises ValueError when its path is no pattern, or has a rule already."""
-        if dialect.drops_repeated and rule.path in self._paths:
+        number, place = len(self.rules), self._places.get(rule.path)
+        if place is None:
+            self.index.add(parse_patterns(rule.path, dialect), len(self._groups))
+            self._places[rule.path] = len(self._groups)
+            self._groups.append(number)
+            if rule.conditions:
+                self._groups[-1] = group = Alternatives(number)
+                group.add(number, rule.conditions)
+        elif dialect.drops_repeated:
             raise ValueError(f"{rule.path} has a rule already")
-        for pattern in parse_patterns(rule.path, dialect):
-            self.index.add(pattern, len(self.rules))
-        self._paths.add(rule.path)
+        else:
+            self._alternatives(place).add(number, rule.conditions)
         self.rules.append(rule)
         self.needs_host = self.needs_host or bool(rule.host)
+
+    def _alternatives(self, place: int) -> Alternatives:
+        group = self._groups[place]
+        if isinstance(group, Alternatives):
+            return group
+        self._groups[place] = made = Alternatives(group)
+        made.add(group, ())
+        return made
 
     def match(self, path: bytes, query: bytes = b"", host: bytes = b"") -> Followed | None:
         """Return the first rule for *path*, decoded and with its leading slash; None: no rule.
@@ -77,21 +104,42 @@ class RedirectRules:
         *query* begins with its question mark; *host* is in lower case, without the port.
         """
         fields: dict[bytes, bytes] | None = None
-        for found in self.index.match(path):
-            rule = self.rules[found.number]
-            if rule.host and rule.host != host:
-                continue
+        followed: Followed | None = None
+        number = len(self.rules)
+        for found in self.index.match(path):  # in the order of their first rules
+            group = self._groups[found.number]
+            if (group if isinstance(group, int) else group.first) >= number:
+                break
             values = dict(zip(found.names, found.values, strict=True))
-            if rule.query:
-                fields = query_fields(query) if fields is None else fields
-                if not _has_fields(rule, fields, values):
-                    continue
-            return Followed(rule, values)
-        return None
+            if isinstance(group, int):
+                return Followed(self.rules[group], values)
+            fields = query_fields(query) if fields is None else fields
+            for each in group.candidates(fields, host):
+                if each >= number:
+                    break
+                rule, more = self.rules[each], dict(values)
+                if _is_met(rule, fields, host, more):
+                    followed, number = Followed(rule, more), each
+        return followed
+
+    def unconditional(self, path: bytes) -> Iterator[int]:
+        """Yield the rules that are for each request for *path*, by their numbers."""
+        for found in self.index.match(path):
+            group = self._groups[found.number]
+            always = group if isinstance(group, int) else group.always
+            if always >= 0:
+                yield always
 
 
-def _has_fields(rule: Redirect, fields: dict[bytes, bytes], values: dict[str, bytes]) -> bool:
-    """Whether *fields* are what *rule* asks for; adds to *values* what it captures of them."""
+def _is_met(
+    rule: Redirect, fields: dict[bytes, bytes], host: bytes, values: dict[str, bytes]
+) -> bool:
+    """Whether *host* and *fields* are what *rule* asks for.
+
+    Adds to *values* what it captures of the fields.
+    """
+    if rule.host and rule.host != host:
+        return False
     for name, captured_as, wanted in rule.query:
         value = fields.get(name)
         if value is None or (not captured_as and value != wanted):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evloop.site.rules.dialect import CLOUDFLARE, NETLIFY
 from evloop.site.rules.index import PathIndex
-from evloop.site.rules.model import MAX_SCANS
+from evloop.site.rules.model import MAX_ALIKE, MAX_SCANS
 from evloop.site.rules.pattern import MAX_STARS, Placeholders, parse_patterns
 
 NUMBER = 2000
@@ -17,8 +17,7 @@ NUMBER = 2000
 def index_of(texts: list[str]) -> PathIndex:
     index = PathIndex(slash_optional=False)
     for number, text in enumerate(texts):
-        for pattern in parse_patterns(text, CLOUDFLARE):
-            index.add(pattern, number)
+        index.add(parse_patterns(text, CLOUDFLARE), number)
     return index
 
 
@@ -143,6 +142,29 @@ def test_patterns_that_must_all_be_tried_are_few() -> None:
     assert index.steps <= 4 + MAX_SCANS
     with pytest.raises(ValueError, match=f"more than {MAX_SCANS} patterns"):
         index_of([*texts, "/*/:x/y"])
+
+
+def test_patterns_that_match_the_same_paths_are_few() -> None:
+    for text in ("/{}", "/{}/*", "/{}*", "/a{}-:x", "/{}/b*c"):
+        texts = [text.format("a")] * MAX_ALIKE
+        assert len(index_of(texts).match(b"/a/bc" if "/" in text[3:] else b"/aa-c")) in {0, 100}
+        with pytest.raises(ValueError, match=f"more than {MAX_ALIKE} patterns"):
+            index_of([*texts, text.format("a")])
+        index_of([*texts, text.format("b")])
+    names = [f"/:p{number}/x" for number in range(MAX_ALIKE)]
+    with pytest.raises(ValueError, match=f"more than {MAX_ALIKE} patterns"):
+        index_of([*names, "/:q/x"])
+
+
+def test_of_the_patterns_of_one_rule_all_are_added_or_none() -> None:
+    index = index_of([f"/{number}*/:x" for number in range(MAX_SCANS - 1)])
+    size = index.size
+    two = parse_patterns("/*/*/:x", NETLIFY)
+    with pytest.raises(ValueError, match="have something behind a star"):
+        index.add(two, NUMBER)
+    assert (index.size, index.match(b"/a/b/c")) == (size, [])
+    index.add(parse_patterns("/*/:x", CLOUDFLARE), NUMBER)
+    assert [match.number for match in index.match(b"/a/b/c")] == [NUMBER]
 
 
 def test_stars_that_may_stand_for_nothing_are_few() -> None:
