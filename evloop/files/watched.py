@@ -54,6 +54,10 @@ class WatchedFile:
             close_descriptor(fd)
         return self._keep(signature, data)
 
+    def forget(self) -> None:
+        """Let the next read() return the bytes, changed or not."""
+        self._signature = self._data = None
+
     def _read(self, fd: int) -> bytes:
         pieces, wanted = [], self._limit + 1
         while wanted and (piece := os.read(fd, wanted)):

@@ -17,7 +17,7 @@ from evloop.http.target import Target, parse_target
 from evloop.site.cleanurls import clean_address, clean_location, with_extension
 from evloop.site.manner import Manner
 from evloop.site.routes import Route, index_paths, is_hidden
-from evloop.site.rules.headers import Changes
+from evloop.site.rules.changes import Changes
 from evloop.site.rules.redirects import Followed
 from evloop.site.rules.template import TooLongError
 from evloop.site.settings import SiteSettings

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from evloop.http.response import Field
-from evloop.site.rules.headers import Changes, with_vary
+from evloop.site.rules.changes import Changes, with_vary
 
 _CACHE_CONTROL = frozenset({b"cache-control"})
 _CONTENT_TYPE = frozenset({b"content-type"})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from evloop.files.entry import Entry
 from evloop.http.response import Response
-from evloop.site.rules.headers import Changes
+from evloop.site.rules.changes import Changes
 
 OnForget = Callable[[Response], None]
 """Is told of each response that is not kept any more, and may have more prepared for it."""
@@ -14,17 +14,22 @@ def ignore(response: Response) -> None:
     """Nothing was prepared for *response*."""
 
 
+CHANGED_SIZE = 256 * 1024
+"""Bytes that responses which rules have changed take beyond what the cache reckons for a file."""
+
+
 class PreparedResponses:
     """The response to every plain request for a file in memory, while it is fresh.
 
     What they take is part of what the cache reckons for an entry, so they must go with it.
     """
 
-    __slots__ = ("_changes", "_responses", "on_forget")
+    __slots__ = ("_changed_size", "_changes", "_responses", "on_forget")
 
     def __init__(self, on_forget: OnForget = ignore) -> None:
         self._responses: dict[Entry, Response] = {}
         self._changes: dict[Entry, Changes] = {}  # where rules have changed a response
+        self._changed_size = 0
         self.on_forget = on_forget
 
     def get(self, entry: Entry, now: float, changes: Changes | None = None) -> Response | None:
@@ -35,7 +40,14 @@ class PreparedResponses:
         return response if self._changes.get(entry) is changes else None
 
     def keep(self, entry: Entry, response: Response, changes: Changes | None = None) -> None:
-        """Keep *response* for *entry*, in place of the one before."""
+        """Keep *response* for *entry*, in place of the one before.
+
+        All grow stale within a second, so all are forgotten when the changed ones take too much.
+        """
+        if changes is not None:
+            if self._changed_size + changes.size > CHANGED_SIZE:
+                self.clear()
+            self._changed_size += changes.size
         before = self._responses.get(entry)
         if before is not None:
             self.on_forget(before)
@@ -51,6 +63,7 @@ class PreparedResponses:
             self.on_forget(response)
         self._responses.clear()
         self._changes.clear()
+        self._changed_size = 0
 
     def __len__(self) -> int:
         return len(self._responses)

@@ -1,14 +1,17 @@
 """The rule files of a site: read at the start, and again when they have changed."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import inf
 
 from evloop.files.cache import Cache
 from evloop.files.variants import FORMATS
 from evloop.http.request import Request
+from evloop.site.prepared import CHANGED_SIZE
+from evloop.site.rules.changes import Changes
 from evloop.site.rules.dialect import Dialect
-from evloop.site.rules.headers import Changes, HeaderRules, parse_headers
+from evloop.site.rules.headers import BY_PATHS_SIZE, COMBINED_SIZE, HeaderRules, parse_headers
 from evloop.site.rules.model import (
     COST_PER_BYTE,
     HEADERS_FILE,
@@ -31,9 +34,8 @@ what somebody may have compressed beside them."""
 # Of one file: more are counted, and `evloop check-site` has them all.
 _MAX_REPORTED = 20
 
-# Paths whose changes are remembered; all of them take less than 256 KiB.
-_MAX_REMEMBERED = 512
-_MAX_REMEMBERED_SIZE = 256  # bytes of an address and of the path of its file
+_FREE_SIZE = RULES_SIZE - COMBINED_SIZE - BY_PATHS_SIZE - CHANGED_SIZE
+"""Bytes of compiled rules that are not paid for out of the memory budget."""
 
 _log = logging.getLogger("evloop")
 
@@ -48,11 +50,10 @@ class SiteRules:
         self._cache = cache
         self._dialect = dialect
         self._clean_urls = clean_urls
-        self._headers_file = cache.watch(HEADERS_FILE.encode(), MAX_FILE_SIZE)
-        self._redirects_file = cache.watch(REDIRECTS_FILE.encode(), MAX_FILE_SIZE)
-        self._sizes = {HEADERS_FILE: 0, REDIRECTS_FILE: 0}
+        files = (HEADERS_FILE, REDIRECTS_FILE)
+        self._files = {file: cache.watch(file.encode(), MAX_FILE_SIZE) for file in files}
+        self._sizes = dict.fromkeys(files, 0)  # bytes of the texts in force
         self._paid = 0  # bytes of the budget
-        self._changes: dict[tuple[bytes, ...], Changes | None] = {}  # by address and file
         self._complaints: dict[str, str] = {}
         self.headers = HeaderRules(dialect)
         self.redirects = RedirectRules(dialect)
@@ -87,31 +88,31 @@ class SiteRules:
         """Return what is done to the fields of a response that is at *paths*."""
         if not self.headers:
             return None
-        if self.headers.needs_host:
-            return self.headers.changes(paths, host_of(request))
-        if paths in self._changes:
-            return self._changes[paths]
-        changes = self.headers.changes(paths)
-        is_kept = changes is None or changes.is_shared
-        if is_kept and sum(map(len, paths)) <= _MAX_REMEMBERED_SIZE:
-            if len(self._changes) == _MAX_REMEMBERED:
-                self._changes.clear()
-            self._changes[paths] = changes
-        return changes
+        return self.headers.changes(paths, host_of(request) if self.headers.needs_host else b"")
 
     def _pay(self, file: str, size: int) -> None:
-        """Pay for *size* bytes of rules in *file*, beyond what is free.
-
-        When a file turns out to be wrong the price stays, until it is right again: the rules
-        that stay in force may have cost more than it would.
-        """
-        sizes = {**self._sizes, file: size}
-        price = max(0, min(sum(sizes.values()), 2 * MAX_FILE_SIZE) * COST_PER_BYTE - RULES_SIZE)
+        """Have paid for *size* bytes of text, beyond what is free."""
+        price = max(0, size * COST_PER_BYTE - _FREE_SIZE)
         if price > self._paid and not self._cache.reserve(price - self._paid):
+            self._files[file].forget()  # there may be more the next time
             raise RuleError(file, 1, f"{price} bytes of the memory budget are wanted")
         if price < self._paid:
             self._cache.budget.release(self._paid - price)
-        self._sizes, self._paid = sizes, price
+        self._paid = price
+
+    @contextmanager
+    def _paying(self, file: str, data: bytes) -> Iterator[None]:
+        """Pay for what is made of *data* beside what is there of the rules before.
+
+        Afterwards only what is in force is paid for.
+        """
+        size = min(len(data), MAX_FILE_SIZE)
+        self._pay(file, sum(self._sizes.values()) + size)
+        try:
+            yield
+            self._sizes[file] = size
+        finally:
+            self._pay(file, sum(self._sizes.values()))
 
     def _try(self, file: str, read: Callable[[], None]) -> None:
         try:
@@ -125,21 +126,21 @@ class SiteRules:
             self._complaints.pop(file, None)
 
     def _read_headers(self) -> None:
-        data = self._headers_file.read()
-        if data is not None:
-            self._pay(HEADERS_FILE, len(data))
+        data = self._files[HEADERS_FILE].read()
+        if data is None:
+            return
+        with self._paying(HEADERS_FILE, data):
             self.headers, ignored = parse_headers(data, self._dialect)
-            self._changes.clear()
-            _report(ignored)
+        _report(ignored)
 
     def _read_redirects(self) -> None:
-        data = self._redirects_file.read()
-        if data is not None:
-            self._pay(REDIRECTS_FILE, len(data))
-            self.redirects, ignored = parse_redirects(
-                data, self._dialect, clean_urls=self._clean_urls
-            )
-            _report(ignored)
+        data = self._files[REDIRECTS_FILE].read()
+        if data is None:
+            return
+        with self._paying(REDIRECTS_FILE, data):
+            clean_urls = self._clean_urls
+            self.redirects, ignored = parse_redirects(data, self._dialect, clean_urls=clean_urls)
+        _report(ignored)
 
 
 def host_of(request: Request) -> bytes:

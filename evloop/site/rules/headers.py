@@ -1,10 +1,9 @@
 """`_headers`: which fields a response gets, or loses, by the path of what is served."""
 
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from evloop.http.response import Field
+from evloop.site.rules.changes import MAX_SHARED_SIZE, VARY, Changes
 from evloop.site.rules.dialect import Dialect
 from evloop.site.rules.index import Match, PathIndex
 from evloop.site.rules.lines import split_host
@@ -26,66 +25,19 @@ PROTECTED = frozenset(
     b" date etag keep-alive last-modified location proxy-connection server te trailer"
     b" transfer-encoding upgrade".split()
 )
-_VARY = b"vary"
-_SEVERAL_LINES = b"set-cookie"  # RFC 9110 section 5.3: can't be joined
-# As the server spells what it sends by itself, for those who look for it by name.
-_SPELLING = {
-    name.lower(): name for name in (b"Cache-Control", b"Content-Type", b"X-Content-Type-Options")
-}
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]+")
 _BLOCK_URL = re.compile(r"\S+://")
-# Fields of a response that is kept beside the others of its file. What they take is part of what
-# the cache reckons for a file.
-_MAX_SHARED = 32
-_MAX_KEPT = 512  # combinations of blocks whose changes are kept; a site has some ten
 
 
-class Changes:
-    """What is done to the fields of a response.
-
-    `is_shared`: the same object stands for the same changes, and they are few, so that a
-    response with them can be kept.
-    """
-
-    __slots__ = ("_added", "_dropped", "_vary", "is_shared")
-
-    def __init__(self, values: dict[bytes, tuple[bytes, list[bytes]]], dropped: set[bytes]) -> None:
-        """*values*: by name in lower case, the name as it is written and its values."""
-        self._dropped = frozenset((dropped | set(values)) - {_VARY})
-        self._added: list[Field] = []
-        self._vary = b", ".join(values[_VARY][1]) if _VARY in values else b""
-        self.is_shared = False
-        for name, (written, each) in values.items():
-            if name == _SEVERAL_LINES:
-                self._added += [(written, value) for value in each]
-            elif name != _VARY:
-                self._added.append((_SPELLING.get(name, written), b", ".join(each)))
-
-    @property
-    def count(self) -> int:
-        """How many fields are added."""
-        return len(self._added)
-
-    def apply(
-        self, fields: Iterable[Field], *, without: frozenset[bytes] = frozenset()
-    ) -> list[Field]:
-        """Return *fields* as they are to be sent; names in *without* are neither set nor lost."""
-        dropped = self._dropped - without
-        changed = [field for field in fields if field[0].lower() not in dropped]
-        changed += [field for field in self._added if field[0].lower() not in without]
-        return with_vary(changed, self._vary) if self._vary else changed
-
-
-def with_vary(fields: list[Field], names: bytes) -> list[Field]:
-    """Return *fields* with *names* in Vary, beside those that are there, each once."""
-    own = [value for name, value in fields if name == b"Vary"]
-    rest = [field for field in fields if field[0] != b"Vary"]
-    members: dict[bytes, bytes] = {}
-    for member in b",".join([*own, names]).split(b","):
-        if member := member.strip():
-            members.setdefault(member.lower(), member)
-    return [*rest, (b"Vary", b", ".join(members.values()))]
+COMBINED_SIZE = 128 * 1024
+"""Bytes of the changes that are kept by the blocks they are made of. A site has some ten, of a
+kilobyte each."""
+_NUMBER_SIZE = 40  # bytes of a number in a tuple
+_MAX_PATHS = 512
+_MAX_PATHS_SIZE = 256  # bytes of an address and of the path of its file
+BY_PATHS_SIZE = _MAX_PATHS * (_MAX_PATHS_SIZE + 256)
+"""Bytes of the paths whose changes are remembered, with their places in the table."""
 
 
 class Block(NamedTuple):
@@ -115,6 +67,8 @@ class HeaderRules:
             slash_optional=dialect.slash_optional, ignore_case=dialect.headers_ignore_case
         )
         self._kept: dict[tuple[int, ...], Changes] = {}
+        self._kept_size = 0  # bytes
+        self._by_paths: dict[tuple[bytes, ...], Changes | None] = {}
 
     def __bool__(self) -> bool:
         return bool(self.blocks)
@@ -127,30 +81,53 @@ class HeaderRules:
         self.blocks.append(block)
         self.needs_host = self.needs_host or bool(block.host)
 
-    def changes(self, paths: Iterable[bytes], host: bytes = b"") -> Changes | None:
+    def changes(self, paths: tuple[bytes, ...], host: bytes = b"") -> Changes | None:
         """Return what is said about any of *paths*, which begin with a slash; None: nothing.
 
-        The same combination of blocks gives the same object, unless values are filled.
+        The same combination of blocks gives the same object, unless values are filled. *host*
+        is only needed if `needs_host`.
         """
+        if paths in self._by_paths and not self.needs_host:
+            return self._by_paths[paths]
         found: dict[int, Match] = {}
         for path in paths:
             for match in self.index.match(path):
                 block = self.blocks[match.number]
                 if not block.host or block.host == host:
                     found.setdefault(match.number, match)
-        if not found:
-            return None
-        numbers = tuple(sorted(found))
+        changes = self._changes_of([found[number] for number in sorted(found)]) if found else None
+        if changes is None or changes.is_shared:
+            self._remember(paths, changes)
+        return changes
+
+    def _changes_of(self, matches: list[Match]) -> Changes:
+        numbers = tuple(match.number for match in matches)
         kept = self._kept.get(numbers)
         if kept is not None:
             return kept
-        changes = self._combine([found[number] for number in numbers])
-        if all(self.blocks[number].is_constant for number in numbers):
-            if len(self._kept) == _MAX_KEPT:
-                self._kept.clear()
-            self._kept[numbers] = changes
-            changes.is_shared = changes.count <= _MAX_SHARED
+        changes = self._combine(matches)
+        is_constant = all(self.blocks[number].is_constant for number in numbers)
+        if is_constant and changes.size <= MAX_SHARED_SIZE:
+            self._keep(numbers, changes)
         return changes
+
+    def _keep(self, numbers: tuple[int, ...], changes: Changes) -> None:
+        """Have the same changes for the same blocks, as long as there is room for them."""
+        size = changes.size + len(numbers) * _NUMBER_SIZE
+        if self._kept_size + size > COMBINED_SIZE:
+            self._kept.clear()
+            self._by_paths.clear()  # which may have them, too
+            self._kept_size = 0
+        self._kept[numbers] = changes
+        self._kept_size += size
+        changes.is_shared = True
+
+    def _remember(self, paths: tuple[bytes, ...], changes: Changes | None) -> None:
+        if self.needs_host or sum(map(len, paths)) > _MAX_PATHS_SIZE:
+            return
+        if len(self._by_paths) == _MAX_PATHS:
+            self._by_paths.clear()
+        self._by_paths[paths] = changes
 
     def _combine(self, matches: list[Match]) -> Changes:
         """Return what the blocks come to, one after the other.
@@ -259,7 +236,7 @@ def _read_detached(text: str, *, is_in_block: bool) -> bytes:
         raise ValueError("no path before it")
     if not _NAME.fullmatch(name):
         raise ValueError("no name of a field")
-    if name.encode() in PROTECTED or name.encode() == _VARY:
+    if name.encode() in PROTECTED or name.encode() == VARY:
         raise ValueError(f"{name} can't be taken away")
     return name.encode()
 

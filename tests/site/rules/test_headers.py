@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evloop.http1.writer import render_head
+from evloop.site.rules.changes import MAX_SHARED_SIZE, with_vary
 from evloop.site.rules.dialect import CLOUDFLARE, NETLIFY, Dialect
-from evloop.site.rules.headers import PROTECTED, parse_headers, with_vary
+from evloop.site.rules.headers import COMBINED_SIZE, PROTECTED, parse_headers
 from evloop.site.rules.model import MAX_FILE_SIZE, MAX_RULES, MAX_SCANS, RuleError
 from evloop.site.rules.template import MAX_FILLED_SIZE
 
@@ -219,6 +220,26 @@ def test_the_same_blocks_give_the_same_changes() -> None:
     filled = rules.changes((b"/f/x",))
     assert filled is not None
     assert not filled.is_shared
+
+
+def test_what_is_kept_of_combined_blocks_is_bounded() -> None:
+    value = "v" * 3000
+    blocks = "".join(f"/*{letter}*\n X-{letter}: {value}\n" for letter in "abcdefgh")
+    rules, _ = parse_headers(blocks.encode(), NETLIFY)
+    for _ in range(3):
+        for number in range(1, 32):
+            path = "/" + "".join(each for bit, each in enumerate("abcde") if number >> bit & 1)
+            rules.changes((path.encode(),))
+            kept = {id(each): each for each in (*rules._kept.values(), *rules._by_paths.values())}
+            sizes = [each.size for each in kept.values() if each is not None]
+            assert sum(sizes) <= COMBINED_SIZE
+    whole = rules.changes((b"/abcdefgh",))
+    assert whole is not None
+    assert whole.size > MAX_SHARED_SIZE
+    assert not whole.is_shared
+    for number in range(3 * 512):
+        rules.changes((b"/%d" % number,))
+    assert len(rules._by_paths) <= 512
 
 
 def test_a_block_for_the_address_and_the_file_is_applied_once() -> None:
