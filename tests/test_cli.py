@@ -150,6 +150,13 @@ def test_compress_reads_its_own_arguments(tmp_path: Path, capfd: Output) -> None
     assert read_arguments(["./compress"]).root == "./compress"
 
 
+def test_check_site_reads_its_own_arguments(tmp_path: Path, capfd: Output) -> None:
+    (tmp_path / "_redirects").write_text("/a\n")
+    code, out, err = run(capfd, "check-site", "--rules", "netlify", str(tmp_path))
+    assert (code, out, err) == (1, "_redirects:1: ignored: no destination\n", "")
+    assert read_arguments(["./check-site"]).root == "./check-site"
+
+
 @pytest.mark.parametrize("typed", MISTYPED)
 def test_what_means_nothing_is_told_with_what_would(typed: str) -> None:
     with pytest.raises(UsageError) as refused:
@@ -233,8 +240,8 @@ class TestHelp:
         code, out, err = run(capfd, "--help")
         assert (code, err) == (EXIT_OK, "")
         assert (
-            len(re.findall(r"^  evloop .*(?:\n {20,}.*)?$", out, re.M)) == 3 + 3
-        )  # three lines of commands
+            len(re.findall(r"^  evloop .*(?:\n {20,}.*)?$", out, re.M)) == 4 + 3
+        )  # four lines of commands
         shown = re.findall(r"^  (?:-\S+, )*--([a-z0-9-]+)", out, re.M)
         assert shown == [*(name.replace("_", "-") for name in FIRST), "version", "help"]
         assert "evloop serve --help explains all" in out

@@ -46,7 +46,8 @@ from evloop.net.reactor import Reactor
 from evloop.site.clock import Clock
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
 
 LIMIT = 15.0
 """No head may cost more than so many plain ones: eight of a whole server, where a plain one

@@ -14,10 +14,11 @@ from evloop.settings.printable import shown
 
 COMMAND = "serve"
 """What is done without a command. A directory of this name is `./serve`."""
-COMPRESS = "compress"
+COMMANDS = {"compress": "evloop.compress.command", "check-site": "evloop.checksite.command"}
+"""Other commands, each as the first word, and where they are; they read their own arguments."""
 TOOLS = ("monitor", "soak", "bench")
-OTHERS = (COMPRESS, *TOOLS)
-"""The other commands, each as the first word; they read their own arguments."""
+OTHERS = (*COMMANDS, *TOOLS)
+"""All of them: what stands with the tools reads its own arguments, too."""
 
 SHORT_NAMES = {"-b": "host", "-p": "port", "-v": "verbose"}
 LONG_NAMES = {option_name(name): name for name in OPTIONS} | {"--bind": "host"}

@@ -14,7 +14,7 @@ from evloop import __version__
 from evloop.cli import EXIT_ENVIRONMENT, EXIT_OK, EXIT_USAGE
 from evloop.cli.arguments import (
     COMMAND,
-    COMPRESS,
+    COMMANDS,
     OTHERS,
     Arguments,
     Question,
@@ -64,8 +64,8 @@ def run(arguments: Sequence[str]) -> int:
 def _leave_to(command: str, arguments: Sequence[str]) -> int:
     """Leave it to a module that is loaded by its name, so that no server imports it."""
     code: int
-    if command == COMPRESS:
-        code = importlib.import_module("evloop.compress.command").main(arguments)
+    if command in COMMANDS:
+        code = importlib.import_module(COMMANDS[command]).main(arguments)
     elif importlib.util.find_spec("evloop_tools"):
         code = importlib.import_module("evloop_tools.programs").main(command, arguments)
     else:  # a checkout that is not installed

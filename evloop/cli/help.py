@@ -21,6 +21,7 @@ evloop {__version__}: a static file server whose memory stays constant
   evloop [serve] [ROOT] [options]    serves the files beneath ROOT, or beneath
                                      the current directory
   evloop compress [ROOT] [options]   writes compressed files for it to send
+  evloop check-site [ROOT]           says what is wrong with the site in ROOT
   evloop monitor, soak, bench        watch a server, check all that it sends,
                                      tell its costs: --help of each
 """

@@ -26,6 +26,7 @@ from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.store import Store
 from evloop.files.walk import close_descriptor
+from evloop.files.watched import WatchedFile
 from evloop.settings.choices import PreloadMode
 
 DIGESTS_SIZE = TABLE_SIZE
@@ -143,6 +144,19 @@ class Cache:
     def fresh_until(self, entry: Entry) -> float:
         """Return when *entry* must be checked again, on the reactor's clock."""
         return entry.checked + self._settings.revalidate
+
+    def watch(self, path: bytes, limit: int) -> WatchedFile:
+        """Return the file at *path*, to be read whole; look() comes before each read."""
+        return WatchedFile(self._root, path, limit, self._wall_ns)
+
+    def reserve(self, size: int) -> bool:
+        """Take *size* bytes of the budget for something else, and evict for it if need be."""
+        return self._store.make_room(size)
+
+    def look(self, now: float) -> float:
+        """Look where the root's path leads, if it is time; return when it is time again."""
+        self.look_at_root(now)
+        return self._looked + self._settings.revalidate
 
     def close(self) -> None:
         """Let go of everything."""

@@ -32,25 +32,31 @@ class Item(NamedTuple):
 class Folder:
     """The open directory at *path* beneath *root*; `names` are all that are in it.
 
-    Owns its descriptor. With *hidden*, names with a leading dot are seen.
+    Owns its descriptor. With *hidden*, names with a leading dot are seen. *unserved* are paths
+    relative to the root that are not.
 
     Raises OSError: NotADirectoryError, PermissionError when it may not be read, and what
     Root.open() raises.
     """
 
-    __slots__ = ("_dots", "_prefix", "_root", "names")
+    __slots__ = ("_dots", "_prefix", "_root", "_unserved", "names")
 
-    def __init__(self, root: Root, path: bytes, *, hidden: bool) -> None:
+    def __init__(
+        self, root: Root, path: bytes, *, hidden: bool, unserved: frozenset[bytes] = frozenset()
+    ) -> None:
         self._root = root
         self._prefix = path + b"/" if path else b""
         self._dots: frozenset[bytes] | None = None if hidden else frozenset()
         if not hidden and not path:
             self._dots = frozenset({_WELL_KNOWN})
+        self._unserved = unserved
         self.names: Names = open_names(root.open(path))
 
     def admits(self, name: bytes, kind: int) -> bool:
         """Whether *name* may be seen, as far as its kind tells without a look at it."""
         if name.startswith(b".") and self._dots is not None and name not in self._dots:
+            return False
+        if self._unserved and self._prefix + name in self._unserved:
             return False
         return kind in _SERVED_KINDS
 

@@ -54,16 +54,24 @@ class Tree:
     round, and what may not be read. *budget* is as for Scan.
     """
 
-    __slots__ = ("_budget", "_hidden", "_path", "_root", "_top")
+    __slots__ = ("_budget", "_hidden", "_path", "_root", "_top", "_unserved")
 
     def __init__(
-        self, root: Root, path: bytes, top: bytes, budget: Budget, *, hidden: bool
+        self,
+        root: Root,
+        path: bytes,
+        top: bytes,
+        budget: Budget,
+        *,
+        hidden: bool,
+        unserved: frozenset[bytes] = frozenset(),
     ) -> None:
         self._root = root
         self._path = path
         self._top = top
         self._budget = budget
         self._hidden = hidden
+        self._unserved = unserved
 
     def members(self) -> Generator[Member | None, None, None]:
         """Yield all members, a directory before what is in it; None after a slice without one.
@@ -77,7 +85,7 @@ class Tree:
 
     def _within(self, path: bytes, name: bytes, depth: int) -> Generator[Member | None, None, None]:
         try:
-            folder = Folder(self._root, path, hidden=self._hidden)
+            folder = Folder(self._root, path, hidden=self._hidden, unserved=self._unserved)
         except OSError as error:
             _leave_out(error)
             return

@@ -22,19 +22,26 @@ p {{ margin: .5rem 0; opacity: .8; }}
 </html>
 """
 
+_MOVED = "This page has another address."
 _EXPLANATIONS = {
-    308: "This is a directory; its address ends in a slash.",
+    301: _MOVED,
+    302: _MOVED,
+    303: _MOVED,
+    307: _MOVED,
+    308: _MOVED,
     400: "The server could not understand this request.",
     401: "This site asks for a name and a password.",
     403: "The server may not read this file.",
     404: "There is no file at this address.",
     405: "This server only answers GET, HEAD and OPTIONS.",
     408: "The request did not arrive in time.",
+    410: "The file at this address was removed for good.",
     412: "The file is not in the state that the request asks for.",
     414: "The address is longer than this server reads.",
     416: "The file has no bytes in the range that was asked for.",
     429: "There were too many wrong passwords. Please try again in a moment.",
     431: "The request's header fields are larger than this server reads.",
+    451: "This file may not be served, for legal reasons.",
     500: "The server met an error of its own.",
     501: "This server does not know the request's method.",
     503: "The server is at its limits. Please try again in a moment.",
@@ -42,7 +49,7 @@ _EXPLANATIONS = {
 }
 
 
-@cache  # bounded by the table: two pages for each status, 16 KiB in all
+@cache  # bounded by the table: two pages for each status, 24 KiB in all
 def error_page(status: int, *, html: bool) -> tuple[bytes, bytes]:
     """Return the media type and the bytes of the page for *status*.
 

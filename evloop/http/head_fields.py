@@ -6,7 +6,7 @@ from evloop.http.request import RequestError
 
 MAX_READ_FIELDS = 32
 """Lines of those fields that are read; more are refused with 431. There are thirteen such fields,
-and two more that some sites ask for; a client sends each of them in one line."""
+and some more that some sites ask for; a client sends each of them in one line."""
 
 
 def field_pattern(*more: bytes) -> re.Pattern[bytes]:

@@ -9,13 +9,16 @@ from evloop.http.responder import Responder
 from evloop.http1.context import Limits
 from evloop.net.pool import PoolLimits
 from evloop.process.memory import MemoryPlan
-from evloop.settings.choices import Transfer
+from evloop.settings.choices import RulesDialect, Transfer
 from evloop.settings.config import Config
 from evloop.site.dictionaries import READ_FIELDS as DICTIONARY_FIELDS
 from evloop.site.fields import private_cache_control
 from evloop.site.origins import ISOLATION, MAX_PREPARED, ByOrigin, constant_fields
+from evloop.site.prepared import CHANGED_SIZE, OnForget, PreparedResponses
 from evloop.site.routes import SingleFile
-from evloop.site.site import Site, SiteSettings
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
+from evloop.site.siterules import RULE_FILES
 
 
 def responder(
@@ -46,13 +49,28 @@ def site_settings(config: Config, only: SingleFile | None) -> SiteSettings:
         dictionaries=config.dictionaries,
         more_fields=ISOLATION if config.isolate else (),
         only=only,
+        unserved=unserved_paths(config),
+        fallback=os.fsencode(config.fallback) if only is None else b"",
+        clean_urls=config.clean_urls and only is None,
     )
+
+
+def unserved_paths(config: Config) -> frozenset[bytes]:
+    """Return what is never served, although it is there."""
+    return frozenset() if config.rules is RulesDialect.OFF else RULE_FILES
+
+
+def new_prepared(on_forget: OnForget, most: int | None) -> PreparedResponses:
+    """Return what keeps the responses of a site; *most* is its share, None for all of them."""
+    size = CHANGED_SIZE if most is None else CHANGED_SIZE * most // MAX_PREPARED
+    return PreparedResponses(on_forget, most, size)
 
 
 def read_fields(config: Config) -> list[bytes]:
     """Return the request fields that are read for what not every site has."""
     more = [b"authorization"] if config.htpasswd else []
     more += DICTIONARY_FIELDS if config.dictionaries else ()
+    more += [b"sec-fetch-mode"] if config.fallback else []
     return more if constant_fields(config.cors) is not None else [*more, b"origin"]
 
 

@@ -5,16 +5,22 @@ import errno
 import os
 import resource
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from evloop.files.cache import Cache
 from evloop.files.root import Root
 from evloop.net.listener import BACKLOG
 from evloop.net.transport import adopt, check_listener, listening_socket
 from evloop.observe.logwriter import LogWriter
 from evloop.process.privileges import Identity
-from evloop.settings.config import Config
+from evloop.settings.choices import RulesDialect
+from evloop.settings.config import Config, ConfigError
 from evloop.settings.printable import printable
+from evloop.site.fields import private_cache_control
 from evloop.site.routes import SingleFile
+from evloop.site.rules.dialect import DIALECTS
+from evloop.site.rules.model import RuleError
+from evloop.site.siterules import SiteRules
 
 # Descriptors that are neither connections nor their files: the standard streams, the log,
 # the poller, the listeners, a look-up under way.
@@ -62,6 +68,33 @@ def open_root(config: Config) -> tuple[Root, SingleFile | None]:
     except OSError as error:
         hint = "; name one that exists" if error.errno in _NO_DIRECTORY else ""
         raise ServerError(f"ROOT {printable(path)}: {error.strerror}{hint}") from error
+
+
+def load_rules(config: Config, cache: Cache, now: float) -> SiteRules | None:
+    """Return the site's rules, None if there are to be none. Raises ConfigError, ServerError."""
+    dialect = config.rules
+    if dialect is RulesDialect.OFF:
+        return None
+    rules = SiteRules(
+        cache,
+        DIALECTS[dialect.value],
+        clean_urls=config.clean_urls,
+        cache_control=_cache_control(config),
+    )
+    try:
+        rules.load(now)
+    except RuleError as error:
+        raise ConfigError("--rules", dialect.value, str(error)) from error
+    except OSError as error:
+        raise ServerError(f"the rules of the site can't be read: {error.strerror}") from error
+    return rules
+
+
+def _cache_control(config: Config) -> Callable[[bytes], bytes]:
+    """Return what is made of the Cache-Control that a rule asks for."""
+    if config.dev:  # which goes before whatever was given
+        return lambda value: config.cache_control.encode()
+    return private_cache_control if config.htpasswd else lambda value: value
 
 
 def log_path(config: Config) -> str | None:

@@ -19,14 +19,16 @@ from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
 from evloop.net.pool import ADDRESSES_SIZE
 from evloop.observe.logwriter import LOG_SIZE
 from evloop.observe.messages import MESSAGES_SIZE
-from evloop.settings.choices import Listing
+from evloop.settings.choices import Listing, RulesDialect
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.units import format_size
 from evloop.site.access.sizes import PASSWORDS_SIZE
 from evloop.site.directories import ARCHIVE_SIZE, MAX_ARCHIVES
+from evloop.site.errorpages import ERROR_PAGES_SIZE
 from evloop.site.listing import LISTING_SIZE, MAX_LISTINGS
 from evloop.site.origins import PREPARED_SIZE, constant_fields
 from evloop.site.routes import ROUTES_SIZE
+from evloop.site.rules.model import RULES_SIZE
 
 CONNECTION_SIZE = 7 * 1024
 """Bytes of one connection at the worst, its share of all tables included, rounded up: a stalled
@@ -199,6 +201,10 @@ def speaks_http2(config: Config) -> bool:
 
 def _extra(config: Config) -> tuple[Term, ...]:
     terms = []
+    if config.rules is not RulesDialect.OFF:
+        terms.append(Term("rules", RULES_SIZE))
+    if config.error_pages:
+        terms.append(Term("error pages", ERROR_PAGES_SIZE))
     if config.htpasswd:
         terms.append(Term("passwords", PASSWORDS_SIZE))
     if config.dictionaries:

@@ -25,9 +25,16 @@ from evloop.observe.accesslog import AccessLog
 from evloop.observe.logwriter import LogWriter
 from evloop.observe.metrics import Metrics
 from evloop.observe.snapshot import Snapshot
-from evloop.process.assembly import limits, pacing, read_fields, responder
+from evloop.process.assembly import (
+    limits,
+    new_prepared,
+    pacing,
+    read_fields,
+    responder,
+    unserved_paths,
+)
 from evloop.process.demonstration import tells_figures, with_figures
-from evloop.process.environment import is_loopback
+from evloop.process.environment import is_loopback, load_rules
 from evloop.process.memory import MemoryPlan
 from evloop.settings.choices import Listing
 from evloop.settings.config import Config
@@ -35,6 +42,7 @@ from evloop.settings.printable import printable
 from evloop.settings.site_options import media_types
 from evloop.site.clock import Clock
 from evloop.site.directories import NO_DIRECTORIES, Directories
+from evloop.site.errorpages import ErrorPages
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
@@ -72,7 +80,8 @@ class Service:
     any; `lists` says whether directories are listed. *files* are the caller's; *outlook* is
     looked at once it serves.
 
-    Raises ConfigError for a file of passwords that can't be taken; nothing is left open then.
+    Raises ConfigError for a file of passwords or rules that can't be taken; nothing is left open
+    then.
     """
 
     def __init__(
@@ -171,9 +180,14 @@ class Service:
         digests = ReprDigests(self._reactor.call_at)
         opened.callback(digests.close)
         gate = self._gate(config, clock, opened) if config.htpasswd else None
+        rules = error_pages = None
+        if self._files.only is None:
+            rules = load_rules(config, self.cache, self._reactor.now)
+            if config.error_pages:
+                error_pages = ErrorPages(self.cache, hidden=config.hidden)
 
         def make_site(settings: SiteSettings, most_prepared: int | None) -> Site:
-            prepared = PreparedResponses(self._forget_written, most_prepared)
+            prepared = new_prepared(self._forget_written, most_prepared)
             self._prepared.append(prepared)
             return Site(
                 self.cache,
@@ -184,6 +198,8 @@ class Service:
                 gate=gate,
                 directories=directories,
                 negotiator=negotiator,
+                rules=rules,
+                error_pages=error_pages,
                 has_place=self._outlook.has_place,
                 digests=digests,
             )
@@ -208,15 +224,18 @@ class Service:
         root, only, _ = self._files
         if only is not None:
             return NO_DIRECTORIES  # what lies beside the one file is nobody's business
-        budget, hidden = Budget(SORT_SIZE), config.hidden
+        budget, hidden, unserved = Budget(SORT_SIZE), config.hidden, unserved_paths(config)
         listings = archives = None
         if self.lists:
-            listings = Listings(root, budget, hidden=hidden, has_archives=config.archives)
+            has_archives = config.archives
+            listings = Listings(
+                root, budget, hidden=hidden, has_archives=has_archives, unserved=unserved
+            )
         if config.archives:
             # With tarfile, which costs a megabyte.
             from evloop.site.archives import Archives
 
-            archives = Archives(root, self.reader, budget, hidden=hidden)
+            archives = Archives(root, self.reader, budget, hidden=hidden, unserved=unserved)
         return Directories(listings, archives)
 
     def _negotiator(self, config: Config, opened: ExitStack) -> Negotiator | None:

@@ -54,3 +54,12 @@ class LogFormat(Enum):
 
     COMBINED = "combined"
     JSON = "json"
+
+
+class RulesDialect(Enum):
+    """How `_headers` and `_redirects` at the root of the site are read."""
+
+    NETLIFY = "netlify"
+    CLOUDFLARE = "cloudflare"
+    OFF = "off"
+    """Not at all: they are files like any."""

@@ -6,7 +6,15 @@ A setting takes the value that Config keeps, or the text that the command line t
 from collections.abc import Sequence
 from typing import TypedDict
 
-from evloop.settings.choices import Demo, Listing, LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.choices import (
+    Demo,
+    Listing,
+    LogFormat,
+    PreloadMode,
+    RulesDialect,
+    Symlinks,
+    Transfer,
+)
 from evloop.settings.site_config import RootPath
 
 Size = int | str
@@ -28,6 +36,10 @@ class Settings(TypedDict, total=False):
     cache_control: str
     symlinks: Symlinks | str
     hidden: Switch
+    fallback: str
+    clean_urls: Switch
+    error_pages: Switch
+    rules: RulesDialect | str
     precompressed: Switch
     compress: Switch
     dictionaries: Switch

@@ -215,6 +215,14 @@ def check_path(value: str) -> None:
         raise ValueError("this is no name that the file system could have") from error
 
 
+def check_page(value: str) -> None:
+    """Refuse what is no file beneath the root; the empty text is for none."""
+    if value and any(name in {"", ".", ".."} for name in value.split("/")):
+        raise ValueError("a path within ROOT is wanted, without a slash at its ends")
+    if value:
+        check_path(value)
+
+
 def check_not_empty(value: str) -> None:
     """Refuse the empty text."""
     if not value:

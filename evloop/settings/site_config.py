@@ -3,11 +3,12 @@
 import os
 from dataclasses import dataclass, field
 
-from evloop.settings.choices import Listing, Symlinks
+from evloop.settings.choices import Listing, RulesDialect, Symlinks
 from evloop.settings.options import (
     check_field_value,
     check_file_name,
     check_optional_path,
+    check_page,
     choice_option,
     duration_option,
     switch_option,
@@ -64,6 +65,29 @@ class SiteConfig:
         default=False,
         metadata=switch_option(
             "whether names with a leading dot are served; /.well-known/ always is"
+        ),
+    )
+    fallback: str = field(
+        default="",
+        metadata=text_option(
+            "FILE", "page of ROOT for navigations to what does not exist (200)", check_page
+        ),
+    )
+    clean_urls: bool = field(
+        default=False,
+        metadata=switch_option("whether /about is about.html, and the other spellings lead there"),
+    )
+    error_pages: bool = field(
+        default=True,
+        metadata=switch_option(
+            "whether 404.html (the nearest one), 403.html, 410.html, 500.html and 503.html"
+            " are the pages of these errors"
+        ),
+    )
+    rules: RulesDialect = field(
+        default=RulesDialect.NETLIFY,
+        metadata=choice_option(
+            RulesDialect, "whose reading of _headers and _redirects at the top of ROOT holds"
         ),
     )
     precompressed: bool = field(

@@ -28,17 +28,26 @@ _FORMATS: dict[bytes, tuple[Callable[[], Format], bytes]] = {
 class Archives:
     """Makes the responses that send directories beneath *root* whole.
 
-    *budget* is for names that are being sorted. `at_work` is the number of bodies that are not
-    closed.
+    *budget* is for names that are being sorted, *unserved* are paths that are left out. `at_work`
+    is the number of bodies that are not closed.
     """
 
-    __slots__ = ("_budget", "_hidden", "_reader", "_root", "at_work")
+    __slots__ = ("_budget", "_hidden", "_reader", "_root", "_unserved", "at_work")
 
-    def __init__(self, root: Root, reader: Reader, budget: Budget, *, hidden: bool) -> None:
+    def __init__(
+        self,
+        root: Root,
+        reader: Reader,
+        budget: Budget,
+        *,
+        hidden: bool,
+        unserved: frozenset[bytes] = frozenset(),
+    ) -> None:
         self._root = root
         self._reader = reader
         self._budget = budget
         self._hidden = hidden
+        self._unserved = unserved
         self.at_work = 0
 
     def response(
@@ -65,7 +74,14 @@ class Archives:
             return Response(200, fields)
         if self.at_work >= MAX_ARCHIVES:
             raise RequestError(503, "too many archives at work", (RETRY_AFTER,))
-        tree = Tree(self._root, target.path, top, self._budget, hidden=self._hidden)
+        tree = Tree(
+            self._root,
+            target.path,
+            top,
+            self._budget,
+            hidden=self._hidden,
+            unserved=self._unserved,
+        )
         self.at_work += 1
         body = ArchiveBody(tree.members(), new_format(), self._reader, self._ended)
         return Response(200, fields, body=body)

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from evloop.http.request import Request, RequestError
+from evloop.http.request import Request
 from evloop.http.response import Field, Response
 from evloop.http.target import Target
 from evloop.site.listing_query import View, parse_view
@@ -39,6 +39,11 @@ class Directories:
         self._listings = listings
         self._archives = archives
 
+    @property
+    def lists(self) -> bool:
+        """Whether directories without an index are listed."""
+        return self._listings is not None
+
     def is_archive(self, target: Target) -> bool:
         """Whether *target* asks for a directory as an archive."""
         return self._archives is not None and target.is_directory and _ARCHIVE in target.query
@@ -49,12 +54,11 @@ class Directories:
         return self._archives.response(request, target, parse_view(target.query), general)
 
     def listing(self, request: Request, target: Target, general: list[Field]) -> Response:
-        """Return the listing of a directory without an index.
+        """Return the listing of a directory without an index, where directories are listed.
 
-        Raises RequestError 404 where directories are not listed; otherwise as Responder says.
+        Raises what Responder says.
         """
-        if self._listings is None:
-            raise RequestError(404, "a directory without an index")
+        assert self._listings is not None
         return self._listings.response(request, target, parse_view(target.query), general)
 
     def answers(self, target: Target) -> bool:

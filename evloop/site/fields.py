@@ -8,6 +8,7 @@ from evloop.http.dates import format_date
 from evloop.http.response import Field
 from evloop.site.clock import Clock
 from evloop.site.dictionaries import DictionaryFields
+from evloop.site.manner import PLAIN, Manner
 
 ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
 NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
@@ -58,33 +59,51 @@ class ResponseFields:
             fields.append((b"Vary", b", ".join(filter(None, (vary, self._vary)))))
         return fields
 
-    def caching(self, entry: Entry) -> list[Field]:
-        """What a 304 needs (RFC 9110 section 15.4.5), and every 200 and 206 too."""
-        return [
-            *self.general(entry.vary),
-            (b"ETag", entry.etag),
-            (b"Cache-Control", self._cache_control),
-        ]
+    def caching(self, entry: Entry, manner: Manner = PLAIN) -> list[Field]:
+        """What a 304 needs (RFC 9110 section 15.4.5)."""
+        return manner.dress(self._caching(entry, manner), 304)
 
-    def representation(self, entry: Entry) -> list[Field]:
+    def representation(self, entry: Entry, manner: Manner = PLAIN) -> list[Field]:
         """What every 200 and 206 has, but for the length and the range."""
         fields = [
-            *self.caching(entry),
+            *self._caching(entry, manner),
             (b"Content-Type", entry.media_type),
             (b"Accept-Ranges", b"bytes"),
             NOSNIFF,
+            *_coding(entry),
         ]
         if self._dictionaries is not None:
             fields += self._dictionaries.fields(entry)
-        if entry.coding:
-            fields.append((b"Content-Encoding", entry.coding))
         last_modified = self.last_modified(entry)
         if last_modified is not None:
             fields.append((b"Last-Modified", format_date(last_modified)))
-        return fields
+        return manner.dress(fields, 200)
+
+    def error(self, entry: Entry, manner: Manner) -> list[Field]:
+        """What an error has whose page is a file."""
+        fields = [
+            *self.general(entry.vary),
+            (b"Content-Type", entry.media_type),
+            (b"Cache-Control", b"no-store"),
+            NOSNIFF,
+            *_coding(entry),
+        ]
+        return manner.dress(fields, manner.status)
+
+    def _caching(self, entry: Entry, manner: Manner) -> list[Field]:
+        """What every 200, 206 and 304 has."""
+        return [
+            *self.general(entry.vary),
+            (b"ETag", entry.etag),
+            (b"Cache-Control", manner.cache_control or self._cache_control),
+        ]
 
     def last_modified(self, entry: Entry) -> int | None:
         """Return the time of modification, None where it means nothing or is yet to come."""
         if has_frozen_mtime(entry.mtime) or not 0 < entry.mtime <= self._clock.seconds:
             return None
         return entry.mtime
+
+
+def _coding(entry: Entry) -> list[Field]:
+    return [(b"Content-Encoding", entry.coding)] if entry.coding else []

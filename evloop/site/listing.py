@@ -36,17 +36,24 @@ _FIELDS: tuple[Field, ...] = ((b"Cache-Control", b"no-cache"), NOSNIFF)
 class Listings:
     """Makes the responses that list directories beneath *root*.
 
-    *budget* is for names that are being sorted. `at_work` is the number of bodies that are not
-    closed.
+    *budget* is for names that are being sorted, *unserved* are paths that are left out. `at_work`
+    is the number of bodies that are not closed.
     """
 
-    __slots__ = ("_budget", "_has_archives", "_hidden", "_root", "at_work")
+    __slots__ = ("_budget", "_has_archives", "_hidden", "_root", "_unserved", "at_work")
 
     def __init__(
-        self, root: Root, budget: Budget, *, hidden: bool, has_archives: bool = False
+        self,
+        root: Root,
+        budget: Budget,
+        *,
+        hidden: bool,
+        has_archives: bool = False,
+        unserved: frozenset[bytes] = frozenset(),
     ) -> None:
         self._root = root
         self._hidden = hidden
+        self._unserved = unserved
         self._has_archives = has_archives
         self._budget = budget
         self.at_work = 0
@@ -61,7 +68,7 @@ class Listings:
         """
         is_json = _prefers_json(view, request.fields.get(b"accept"))
         fields = [*general, *((_JSON,) if is_json else (_HTML, POLICY)), *_FIELDS]
-        folder = Folder(self._root, target.path, hidden=self._hidden)
+        folder = Folder(self._root, target.path, hidden=self._hidden, unserved=self._unserved)
         if request.method == b"HEAD":
             folder.close()
             return Response(200, fields)

@@ -24,7 +24,8 @@ def partial_response(
         fields.append((b"Content-Range", content_range(selected, entry.size)))
         return Response(206, fields, length=len(selected), body=source)
     boundary = os.urandom(12).hex().encode()
-    texts, ending = multipart_preambles(ranges, entry.size, entry.media_type, boundary)
+    media_type = next((f[1] for f in fields if f[0] == b"Content-Type"), entry.media_type)
+    texts, ending = multipart_preambles(ranges, entry.size, media_type, boundary)
     body = PartsBody(source, list(zip(texts, ranges, strict=True)), ending)
     multipart = b"multipart/byteranges; boundary=" + boundary
     fields = [(b"Content-Type", multipart), *(f for f in fields if f[0] != b"Content-Type")]

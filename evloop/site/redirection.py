@@ -6,17 +6,23 @@ from evloop.http.request import Request
 from evloop.http.response import Response
 from evloop.site.fields import ResponseFields
 
+# RFC 9110 section 15.4: these say where the page is for good, the others where it is now.
+_PERMANENT = frozenset({301, 308})
+
 
 def redirection(
     status: int, location: bytes, request: Request, fields: ResponseFields, cache_control: bytes
 ) -> Response:
-    """Return the response that leads to *location*, which is encoded."""
+    """Return the response that leads to *location*, which is encoded.
+
+    *cache_control* is for a permanent one; a temporary one is asked for each time.
+    """
     media_type, page = error_page(status, html=accepts_html(request.fields.get(b"accept")))
     sent = [
         *fields.general(vary=b"Accept"),
         (b"Location", location),
         (b"Content-Type", media_type),
-        (b"Cache-Control", cache_control),
+        (b"Cache-Control", cache_control if status in _PERMANENT else b"no-cache"),
     ]
     page_sent = b"" if request.method == b"HEAD" else page
     return Response(status, sent, length=len(page), page=page_sent)

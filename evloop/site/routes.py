@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from evloop.http.request import RequestError
 from evloop.http.target import Target, parse_target
+from evloop.site.cleanurls import with_extension
 
 _WELL_KNOWN = b".well-known"  # RFC 8615
 # Routes of longer targets are worked out each time, so that the memo of them stays small.
@@ -22,28 +23,56 @@ class Route(NamedTuple):
     """Where the file may be, relative to the root; the first that exists is the one. Empty: it
     is nowhere."""
     target: Target
+    address: bytes
+    """The decoded path, with its leading slash and that of a directory."""
 
 
-def router(index_names: tuple[bytes, ...], *, hidden: bool) -> Callable[[bytes], Route]:
+def router(
+    index_names: tuple[bytes, ...],
+    *,
+    hidden: bool,
+    clean_urls: bool = False,
+    unserved: frozenset[bytes] = frozenset(),
+) -> Callable[[bytes], Route]:
     """Return the function from a request target to its route.
 
     A directory's file is one of *index_names*. Names that begin with a dot are no names
-    unless *hidden*. The function raises RequestError as parse_target() does, and 404 for
-    hidden names.
+    unless *hidden*, and the paths in *unserved* never are. With *clean_urls* `a` and
+    `a/index.html` are `a.html` as well. The function raises RequestError as parse_target() does,
+    and 404 for hidden names.
     """
 
     def route(target_bytes: bytes) -> Route:
         target = parse_target(target_bytes)
-        paths = index_paths(target.path, index_names) if target.is_directory else (target.path,)
+        paths = file_paths(target, index_names, clean_urls=clean_urls)
         if not hidden:
             paths = tuple(path for path in paths if not is_hidden(path))
-        if not paths:
+        if not paths or target.path in unserved:
             raise RequestError(404, "a hidden name")
-        return Route(paths, target)
+        return Route(paths, target, _address(target))
 
-    # A route has at most as many paths as there are names.
-    remembered = lru_cache(_MAX_PATHS // max(1, len(index_names)))(route)
+    # A route has at most as many paths as there are names, and two more.
+    remembered = lru_cache(_MAX_PATHS // max(1, len(index_names) + 2 * clean_urls))(route)
     return lambda target: (remembered if len(target) <= _MAX_TARGET_SIZE else route)(target)
+
+
+def _address(target: Target) -> bytes:
+    ending = b"/" if target.is_directory and target.path else b""
+    return b"/" + target.path + ending
+
+
+def file_paths(
+    target: Target, index_names: tuple[bytes, ...], *, clean_urls: bool
+) -> tuple[bytes, ...]:
+    """Return the paths of the files that may be meant by *target*, the first that exists is."""
+    path, is_directory, _ = target
+    paths = index_paths(path, index_names) if is_directory else (path,)
+    if clean_urls:
+        paths += with_extension(path)
+        directory, _, name = path.rpartition(b"/")
+        if name in index_names and not is_directory:
+            paths += with_extension(directory)
+    return paths
 
 
 class SingleFile(NamedTuple):
@@ -63,7 +92,7 @@ def single_file_router(only: SingleFile) -> Callable[[bytes], Route]:
     def route(target_bytes: bytes) -> Route:
         target = parse_target(target_bytes)
         is_it = not target.path or (target.path == only.name and not target.is_directory)
-        return Route((only.path,) if is_it else (), target)
+        return Route((only.path,) if is_it else (), target, _address(target))
 
     return route
 

@@ -24,3 +24,9 @@ class SiteSettings(NamedTuple):
     """Those that each response has beside the usual ones."""
     only: SingleFile | None = None
     """The one file that is served, if there is but one."""
+    unserved: frozenset[bytes] = frozenset()
+    """What is never served, although it is there."""
+    fallback: bytes = b""
+    """The page for navigations to what is not there; empty: none."""
+    clean_urls: bool = False
+    """Whether `/about` is about.html."""

@@ -3,43 +3,47 @@
 A request goes through the stages in the order in which they may fail (RFC 9110 section 13.2.1):
 
     locate      which file the target may mean            405, 400, 404
+    detour      a redirect of a rule that goes first      30x
     authorise   who asks, if the site has passwords       401, 429, 503
-    find        that file                                 404, 403, 308, 500, 503
+    find        that file, or what stands in for it       404, 403, 30x, 500, 503
     negotiate   in which content coding                   503
     judge       preconditions, then the range             304, 412, 416
     render      the fields and the body                   200, 206
+    refuse      the site's page for an error, or ours
+
+The stages from negotiate to render are the Renderer's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
-from evloop.files.bodies import FileBody, SendfileBody
 from evloop.files.cache import Cache, Found
-from evloop.files.content import BytesBody
 from evloop.files.entry import Entry
 from evloop.files.reader import Reader
-from evloop.http.conditional import CONDITIONAL_FIELDS, Validators, Verdict, evaluate, range_applies
-from evloop.http.ranges import UnsatisfiableRangeError, parse_ranges, unsatisfied_range
+from evloop.http.fields import accepts_html
 from evloop.http.request import Request, RequestError
 from evloop.http.responder import Pending
 from evloop.http.response import Response
-from evloop.http.target import Target, directory_location, parse_target
+from evloop.http.target import directory_location, parse_target
 from evloop.site.clock import Clock
+from evloop.site.detours import Detours
 from evloop.site.dictionaries import DictionaryFields
 from evloop.site.directories import NO_DIRECTORIES, Directories
+from evloop.site.errorpages import ErrorPages, PageError
 from evloop.site.fields import ALLOW, RETRY_AFTER, ResponseFields
+from evloop.site.manner import PLAIN, Manner
 from evloop.site.negotiator import Negotiator
-from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
 from evloop.site.redirection import redirection
 from evloop.site.refusals import Refusals, refusal
-from evloop.site.representation import ReprDigests, digest_field
-from evloop.site.routes import index_paths, is_hidden, router, single_file_router
+from evloop.site.renderer import Renderer
+from evloop.site.representation import ReprDigests
+from evloop.site.routes import Route, router, single_file_router
+from evloop.site.rules.redirects import Followed
 from evloop.site.settings import SiteSettings
+from evloop.site.siterules import SiteRules
 
-__all__ = ["Site", "SiteSettings"]
-
-_SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range", b"want-repr-digest"))
+_NOT_FOUND = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 _NO_INDEX = (FileNotFoundError, IsADirectoryError)
 
 
@@ -74,34 +78,50 @@ class Site:
         gate: Gate | None = None,
         directories: Directories = NO_DIRECTORIES,
         negotiator: Negotiator | None = None,
+        rules: SiteRules | None = None,
+        error_pages: ErrorPages | None = None,
         has_place: Callable[[], bool] = lambda: True,
         digests: ReprDigests | None = None,
     ) -> None:
         self._cache = cache
-        self._reader = reader
         self._clock = clock
         self._settings = settings
-        self._prepared = prepared
-        self._directories = directories
-        self._negotiator = negotiator
-        self._has_place = has_place
-        self._digests = digests
-        self._file_body = SendfileBody if settings.sendfile else FileBody
         self._gate = gate
-        self._route = (
+        self._directories = directories
+        self._rules = rules
+        self._error_pages = error_pages
+        self._has_place = has_place
+        self.route = (
             single_file_router(settings.only)
             if settings.only is not None
-            else router(settings.index_names, hidden=settings.hidden)
+            else router(
+                settings.index_names,
+                hidden=settings.hidden,
+                clean_urls=settings.clean_urls,
+                unserved=settings.unserved,
+            )
         )
-        more = (*settings.origin.fields, *settings.more_fields)
         self._fields = ResponseFields(
             clock,
             settings.cache_control,
-            more,
+            (*settings.origin.fields, *settings.more_fields),
             settings.origin.vary,
             DictionaryFields(settings.index_names) if settings.dictionaries else None,
         )
         self._refusals = Refusals(clock, self._fields, prepared.on_forget)
+        self.send = Renderer(
+            reader,
+            clock,
+            self._fields,
+            prepared,
+            negotiator,
+            digests,
+            fresh_until=self._fresh_until,
+            has_place=has_place,
+            sendfile=settings.sendfile,
+        ).send
+        self._detours = Detours(self, settings, rules)
+        self.is_file = cache.is_file
 
     def respond(self, request: Request, now: float) -> Response | Pending:
         """Return the response to *request*, or what has to come first.
@@ -111,174 +131,185 @@ class Site:
         self._clock.refresh(now)
         if request.method not in {b"GET", b"HEAD"}:
             return self._respond_without_file(request)
-        route = self._route(request.target)
-        if self._gate is not None:
-            waits_for = self._gate.authorise(request, route.target.path, now)
-            if waits_for is not None:
-                return waits_for
+        if self._rules is not None and now >= self._rules.check_at:
+            self._rules.refresh(now)
+        path = b""  # of an error, as far as it is known
         try:
-            if route.target.query and self._directories.is_archive(route.target):
-                self._cache.look_at_root(now)
-                self._need_place(request)
-                return self._directories.archive(request, route.target, self._fields.general())
-            found = self._find(route.paths, now)
-            if self._negotiator is not None and isinstance(found, Found):
-                found = self._negotiator.select(found, request, now)
-            if not isinstance(found, Found):
-                return found
-            if self._digests is not None and b"want-repr-digest" in request.fields:
-                digest = self._digests.pending(found.entry, request, now)
-                if digest is not None:
-                    found.close()
-                    return digest
-            return self._respond_with(found, request, now)
+            route = self.route(request.target)
+            path = route.address[1:]
+            return self._respond_at(route, request, now)
         except OSError as error:
-            return self._without_file(request, route.target, error)
+            return self._refuse(refusal(error), path, request, now)
+        except RequestError as error:
+            return self._refuse(error, path, request, now)
 
     def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
         """Return the error page for *error*; *request* is None when it was not understood."""
         self._clock.refresh(now)
+        if isinstance(error, PageError):
+            return error.response
         return self._refusals.response(error, request)
+
+    def _refuse(
+        self, error: RequestError, path: bytes, request: Request, now: float
+    ) -> Response | Pending:
+        """Raise *error*, with the site's page for it if there is one; return what comes first."""
+        pages = self._error_pages
+        if pages is None or error.status not in pages.statuses:
+            raise error
+        if not accepts_html(request.fields.get(b"accept")):
+            raise error
+        try:
+            page = self._authorise(request, b"", now) or pages.find(error.status, path, now)
+        except RequestError:
+            raise error from None  # the page is only for those who may come in
+        if page is None:
+            raise error
+        if not isinstance(page, tuple):
+            return page
+        changes = self._detours.changes((b"/" + page[0],), request)
+        manner = Manner(changes, status=error.status)
+        try:
+            response = self.send(page[1], request, now, manner, error.fields)
+        except OSError:
+            raise error from None
+        if not isinstance(response, Response):
+            return response
+        raise PageError(error, response) from error
+
+    def _authorise(self, request: Request, path: bytes, now: float) -> Pending | None:
+        return None if self._gate is None else self._gate.authorise(request, path, now)
 
     # Find
 
-    def _find(self, paths: tuple[bytes, ...], now: float) -> Found | Pending:
-        if not paths:
-            raise FileNotFoundError("not the one file")
-        for path in paths[:-1]:
-            try:
-                return self._cache.find(path, now)
-            except (FileNotFoundError, IsADirectoryError):
-                continue
-        return self._cache.find(paths[-1], now)
+    def _respond_at(self, route: Route, request: Request, now: float) -> Response | Pending:
+        """Return the response of what is at *route*, or of what goes before or stands in for it."""
+        followed = None if self._rules is None else self._detours.rule(route, request)
+        goes_first = followed is not None and followed.rule.goes_first
+        if followed is not None and goes_first and followed.rule.is_redirect:
+            return self._detours.follow(followed, route, request, now)
+        waits_for = self._authorise(request, route.target.path, now)
+        if waits_for is not None:
+            return waits_for
+        if followed is not None and goes_first:
+            return self._detours.follow(followed, route, request, now)
+        try:
+            if route.target.query and self._directories.is_archive(route.target):
+                return self._archive(route, request, now)
+            found = self.find(route.paths, now)
+        except _NOT_FOUND as error:
+            return self._without_file(error, followed, route, request, now)
+        if not isinstance(found, tuple):
+            return found
+        path, file = found
+        if self._settings.clean_urls:
+            moved = self._detours.clean(path, route, request)
+            if moved is not None:
+                file.close()
+                return moved
+        manner = PLAIN if self._rules is None else self._manner(path, route, request)
+        return self.send(file, request, now, manner)
 
-    def _without_file(self, request: Request, target: Target, error: OSError) -> Response:
-        """Answer what has no file to be answered with: a directory, or else *error* says why."""
-        if isinstance(error, IsADirectoryError) and not target.is_directory:
-            return self._redirect(request, target)
-        if not (target.is_directory and isinstance(error, _NO_INDEX)):
-            raise refusal(error) from error
+    def find(self, paths: tuple[bytes, ...], now: float) -> tuple[bytes, Found] | Pending:
+        """Return the first of *paths* that is a file, or what has to come first.
+
+        Raises OSError: IsADirectoryError where one is a directory and none a file.
+        """
+        missing: OSError = FileNotFoundError()
+        for path in paths:
+            try:
+                found = self._cache.find(path, now)
+            except _NOT_FOUND as error:
+                if not isinstance(missing, IsADirectoryError):
+                    missing = error
+                continue
+            return (path, found) if isinstance(found, Found) else found
+        raise missing
+
+    def stand_in(
+        self, paths: tuple[bytes, ...], request: Request, now: float
+    ) -> tuple[bytes, Found] | Pending:
+        """Return what is sent in place of what *request* asks for, or what has to come first.
+
+        It is only for those who may come in, although the address may be open to all.
+
+        Raises OSError, RequestError.
+        """
+        return self._authorise(request, b"", now) or self.find(paths, now)
+
+    def _without_file(
+        self,
+        error: OSError,
+        followed: Followed | None,
+        route: Route,
+        request: Request,
+        now: float,
+    ) -> Response | Pending:
+        """Return what stands in for a file; *error* says why there is none.
+
+        A directory with an index has the address with the slash. Then what the site says by its
+        rules goes before what the server makes by itself, and that before the fallback page,
+        which is for all that is not there.
+        """
+        is_directory = isinstance(error, IsADirectoryError)
+        if is_directory and self._detours.has_index(route.target):
+            return self.redirect(308, directory_location(route.target), route, request)
+        if followed is not None:
+            return self._detours.follow(followed, route, request, now)
+        made = self._directory(error, route, request) or self._detours.fallback(route, request, now)
+        if made is None:
+            raise RequestError(404, str(error)) from error
+        return made
+
+    def _directory(self, error: OSError, route: Route, request: Request) -> Response | None:
+        """Return the listing of what may be a directory, or the way to its address."""
+        target = route.target
+        if not target.is_directory:
+            if isinstance(error, IsADirectoryError) and self._directories.answers(target):
+                return self.redirect(308, directory_location(target), route, request)
+            return None
+        if not self._directories.lists or not isinstance(error, _NO_INDEX):
+            return None
         self._need_place(request)
         try:
             general = self._fields.general(vary=b"Accept")
-            return self._directories.listing(request, target, general)
-        except OSError as trouble:
-            raise refusal(trouble) from trouble
+            response = self._directories.listing(request, target, general)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return self._made(response, route, request)
+
+    def _archive(self, route: Route, request: Request, now: float) -> Response:
+        self._cache.look_at_root(now)
+        self._need_place(request)
+        response = self._directories.archive(request, route.target, self._fields.general())
+        return self._made(response, route, request)
 
     def _need_place(self, request: Request) -> None:
         """Raise RequestError 503 when there is no place for what is made while it is sent."""
         if request.method == b"GET" and not self._has_place():
             raise RequestError(503, "too many large answers at work", (RETRY_AFTER,))
 
-    def _redirect(self, request: Request, target: Target) -> Response:
-        """Send the client of a directory to the address with the slash, if that has a page."""
-        if not self._directories.answers(target) and not self._has_index(target.path):
-            raise RequestError(404, "a directory without an index")
-        location, cache_control = directory_location(target), self._settings.cache_control
-        return redirection(308, location, request, self._fields, cache_control)
+    # Fields
 
-    def _has_index(self, path: bytes) -> bool:
-        settings = self._settings
-        paths = index_paths(path, settings.index_names)
-        return any(
-            self._cache.is_file(path) for path in paths if settings.hidden or not is_hidden(path)
-        )
+    def _manner(self, path: bytes, route: Route, request: Request) -> Manner:
+        own = b"/" + path
+        paths = (own,) if own == route.address else (route.address, own)
+        changes = self._detours.changes(paths, request)
+        return PLAIN if changes is None else Manner(changes)
 
-    # Judge
-
-    def _judge(self, request: Request, entry: Entry) -> tuple[Verdict, Sequence[range] | None]:
-        """Evaluate preconditions, then Range (RFC 9110 section 13.2.2)."""
-        fields, seconds = request.fields, self._clock.seconds
-        if _SPECIAL_FIELDS.isdisjoint(fields):
-            return Verdict.PROCEED, None
-        validators = Validators(entry.etag, self._fields.last_modified(entry))
-        verdict = evaluate(fields, validators, seconds)
-        if verdict is Verdict.FAILED:
-            raise RequestError(412, "a precondition failed")
-        value = fields.get(b"range")
-        if (
-            verdict is Verdict.NOT_MODIFIED
-            or value is None
-            or request.method != b"GET"
-            or not range_applies(fields.get(b"if-range"), entry.etag)
-        ):
-            return verdict, None
-        try:
-            return verdict, parse_ranges(value, entry.size)
-        except UnsatisfiableRangeError as error:
-            unsatisfied = (b"Content-Range", unsatisfied_range(entry.size))
-            raise RequestError(416, "the range selects nothing", (unsatisfied,)) from error
-
-    # Render
-
-    def _respond_with(self, found: Found, request: Request, now: float) -> Response:
-        """Return the response of what was found, which is released unless it is sent."""
-        entry = found.entry
-        if (
-            entry.content is not None
-            and request.method == b"GET"
-            and _SPECIAL_FIELDS.isdisjoint(request.fields)
-        ):
-            return self._prepared_response(entry, now)
-        source = self._source(found)
-        is_used = False
-        try:
-            response = self._render(request, entry, source)
-            is_used = response.body is not None
-            return response
-        finally:
-            if not is_used:
-                source.close()
-
-    def _prepared_response(self, entry: Entry, now: float) -> Response:
-        """Return the response to every plain request for *entry*."""
-        response = self._prepared.get(entry, now)
-        if response is None:
-            response = Response(
-                200,
-                self._fields.representation(entry),
-                length=entry.size,
-                content=entry.content if entry.size else None,
-                fresh_until=self._fresh_until(entry),
-                is_shared=True,
-            )
-            self._prepared.keep(entry, response)
+    def _made(self, response: Response, route: Route, request: Request) -> Response:
+        """Return *response*, which no file is behind, with what the rules say of its address."""
+        changes = self._detours.changes((route.address,), request)
+        if changes is not None:
+            response.fields = changes.apply(response.fields)
         return response
 
-    def _render(self, request: Request, entry: Entry, source: FileBody | BytesBody) -> Response:
-        """Return the response of *entry*; *source* is its whole body, to be used or not."""
-        verdict, ranges = self._judge(request, entry)
-        fresh_until = self._fresh_until(entry)
-        if verdict is Verdict.NOT_MODIFIED:
-            return Response(304, self._fields.caching(entry), fresh_until=fresh_until)
-        fields = self._fields.representation(entry)
-        digest = digest_field(entry, request)
-        if digest is not None:
-            fields.append(digest)
-        # Several parts take memory for as long as the client likes. Range may be ignored (RFC 9110
-        # section 14.2).
-        if ranges is not None and (len(ranges) == 1 or self._has_place()):
-            return partial_response(entry, source, ranges, fields)
-        size = entry.size
-        if request.method == b"HEAD" or not size:
-            return Response(200, fields, length=size, fresh_until=fresh_until)
-        if entry.content is not None:
-            return Response(
-                200, fields, length=size, content=entry.content, fresh_until=fresh_until
-            )
-        return Response(200, fields, length=size, body=source)
-
-    def _source(self, found: Found) -> FileBody | BytesBody:
-        """Return the whole body of what was found, which owns what *found* owned."""
-        entry = found.entry
-        content = found.private or entry.content
-        if content is None:
-            promised = entry.signature if entry.is_strong else None
-            return self._file_body(found.fd, range(entry.size), self._reader, promised)
-        body = content.body(0, entry.size)
-        if found.private is not None:
-            found.private.release()
-        return body
+    def redirect(self, status: int, location: bytes, route: Route, request: Request) -> Response:
+        """Return the response that leads from *route* to *location*."""
+        cache_control = self._settings.cache_control
+        response = redirection(status, location, request, self._fields, cache_control)
+        has_fields = self._rules is not None and self._rules.fields_on_redirects
+        return self._made(response, route, request) if has_fields else response
 
     def _respond_without_file(self, request: Request) -> Response:
         if request.method != b"OPTIONS":
@@ -288,5 +319,7 @@ class Site:
         return Response(204, [*self._fields.general(), ALLOW, *self._settings.origin.preflight])
 
     def _fresh_until(self, entry: Entry) -> float:
+        # No later than the rules are looked at again: files and rules are as old as the same
+        # look at the root.
         until = min(self._clock.until, self._cache.fresh_until(entry))
         return until if self._gate is None else min(until, self._gate.fresh_until)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evloop.settings.choices import Symlinks
-from evloop.site.site import SiteSettings
+from evloop.site.settings import SiteSettings
 from tests.support.bench import Answer, Bench
 from tests.support.client import request
 from tests.support.descriptors import no_leaks

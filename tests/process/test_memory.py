@@ -43,6 +43,7 @@ from evloop.settings.config import Config, ConfigError
 from evloop.site.access.sizes import PASSWORDS_SIZE
 from evloop.site.origins import PREPARED_SIZE
 from evloop.site.routes import ROUTES_SIZE
+from evloop.site.rules.model import RULES_SIZE
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 START = 20 * MIB
@@ -63,6 +64,7 @@ class TestTerms:
             "receive buffer": 16 * KIB,
             "head cache": HEAD_CACHE_SIZE,
             "routes": ROUTES_SIZE,
+            "rules": RULES_SIZE,
             "digests": DIGESTS_SIZE,
             "variants": VARIANTS_SIZE,
             "compression": 0,

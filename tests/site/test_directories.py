@@ -18,7 +18,7 @@ from evloop.http.response import Body, Response
 from evloop.http1.head import parse_head
 from evloop.site.directories import MAX_ARCHIVES
 from evloop.site.listing import LISTING_SIZE, MAX_LISTINGS, NEXT_SLICE
-from evloop.site.site import SiteSettings
+from evloop.site.settings import SiteSettings
 from tests.support.bench import Bench, read_body, write
 from tests.support.client import request
 from tests.support.descriptors import no_leaks

@@ -25,7 +25,8 @@ from evloop.site.origins import (
     fields_by_origin,
 )
 from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
 from tests.support.bench import Bench, write
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request

@@ -54,12 +54,39 @@ def test_a_target_leads_to_paths(target: bytes, paths: tuple[bytes, ...]) -> Non
 
 def test_a_route_keeps_what_was_parsed() -> None:
     route = router(INDEX_NAMES, hidden=False)(b"/a/./b?c")
-    assert route == Route((b"a/b",), route.target)
+    assert route == Route((b"a/b",), route.target, b"/a/b")
     assert (route.target.path, route.target.is_directory, route.target.query) == (
         b"a/b",
         False,
         b"?c",
     )
+
+
+@pytest.mark.parametrize(
+    ("target", "address"),
+    [(b"/", b"/"), (b"/a", b"/a"), (b"/a/?b", b"/a/"), (b"//a/.", b"/a/"), (b"/%FF", b"/\xff")],
+)
+def test_a_route_knows_the_address(target: bytes, address: bytes) -> None:
+    assert router(INDEX_NAMES, hidden=False)(target).address == address
+
+
+def test_a_clean_address_may_be_a_page() -> None:
+    route = router((b"index.html",), hidden=False, clean_urls=True)
+    assert route(b"/a").paths == (b"a", b"a.html")
+    assert route(b"/a/").paths == (b"a/index.html", b"a.html")
+    assert route(b"/").paths == (b"index.html",)
+    assert route(b"/a/index.html").paths == (b"a/index.html", b"a/index.html.html", b"a.html")
+    assert route(b"/index.html").paths == (b"index.html", b"index.html.html")
+    assert route(b"/" + b"a" * 251).paths == (b"a" * 251,)  # the name would be too long
+
+
+def test_a_path_that_is_not_served_is_none() -> None:
+    route = router(INDEX_NAMES, hidden=True, clean_urls=True, unserved=frozenset({b"_headers"}))
+    for target in (b"/_headers", b"/_headers/", b"/./_headers?x", b"/%5fheaders"):
+        with pytest.raises(RequestError) as refusal:
+            route(target)
+        assert refusal.value.status == 404
+    assert route(b"/a/_headers").paths[0] == b"a/_headers"
 
 
 def test_a_short_target_is_parsed_once() -> None:

@@ -18,7 +18,7 @@ from evloop.http.response import Response
 from evloop.http1.head import parse_head
 from evloop.settings.choices import PreloadMode
 from evloop.site.clock import Clock
-from evloop.site.site import SiteSettings
+from evloop.site.settings import SiteSettings
 from tests.support.bench import OLD, WALL, Answer, Bench, write
 from tests.support.client import request
 from tests.support.descriptors import no_leaks

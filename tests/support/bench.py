@@ -26,11 +26,15 @@ from evloop.site.archives import Archives
 from evloop.site.clock import Clock
 from evloop.site.dictionaries import READ_FIELDS
 from evloop.site.directories import Directories
+from evloop.site.errorpages import ErrorPages
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.representation import ReprDigests
-from evloop.site.site import Site, SiteSettings
+from evloop.site.rules.dialect import Dialect
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
+from evloop.site.siterules import RULE_FILES, SiteRules
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request as request_head
 from tests.support.scheduler import Scheduler
@@ -82,6 +86,8 @@ class Bench:
         archives: bool = False,
         compress: bool = False,
         dictionaries: bool = False,
+        dialect: Dialect | None = None,
+        error_pages: bool = True,
     ) -> None:
         self.root = Root(str(path), symlinks, openat2=openat2)
         self.reader = Reader(4 * 1024)
@@ -95,10 +101,19 @@ class Bench:
         )
         self.clock = stopped_clock(WALL)
         self.prepared = PreparedResponses()
-        site_settings = site_settings or SiteSettings(dictionaries=dictionaries)
-        hidden, self.sorting = site_settings.hidden, Budget(SORT_SIZE)
-        self.listings = Listings(self.root, self.sorting, hidden=hidden, has_archives=archives)
-        self.archives = Archives(self.root, self.reader, self.sorting, hidden=hidden)
+        settings = site_settings or SiteSettings(dictionaries=dictionaries)
+        self.rules: SiteRules | None = None
+        if dialect is not None:
+            settings = settings._replace(unserved=RULE_FILES)
+            self.rules = SiteRules(self.cache, dialect, clean_urls=settings.clean_urls)
+            self.rules.load(0.0)
+        hidden, unserved, self.sorting = settings.hidden, settings.unserved, Budget(SORT_SIZE)
+        self.listings = Listings(
+            self.root, self.sorting, hidden=hidden, has_archives=archives, unserved=unserved
+        )
+        self.archives = Archives(
+            self.root, self.reader, self.sorting, hidden=hidden, unserved=unserved
+        )
         self.complaints: list[tuple[bytes, str]] = []
         self.variants = Variants(self.root, self.reader, self.cache, self._complain)
         compressor = (
@@ -106,22 +121,25 @@ class Bench:
             if compress
             else None
         )
-        self.fields = field_pattern(*(READ_FIELDS if dictionaries else ()))
+        self.fields = field_pattern(b"sec-fetch-mode", *(READ_FIELDS if dictionaries else ()))
         deltas = Deltas(self.reader, self.cache, self._complain) if dictionaries else None
         self.negotiator = Negotiator(self.variants, compressor, deltas)
         self.directories = Directories(
             self.listings if lists else None, self.archives if archives else None
         )
         self.digests = ReprDigests(self.scheduler.call_at)
+        self.error_pages = ErrorPages(self.cache, hidden=hidden) if error_pages else None
         self.site = Site(
             self.cache,
             self.reader,
             self.clock,
-            site_settings,
+            settings,
             self.prepared,
             directories=self.directories,
             negotiator=self.negotiator,
             digests=self.digests,
+            rules=self.rules,
+            error_pages=self.error_pages,
         )
 
     def _complain(self, path: bytes, fault: str) -> None:
@@ -131,6 +149,8 @@ class Bench:
         return self
 
     def __exit__(self, *ignored: object) -> None:
+        if self.rules is not None:
+            self.rules.close()
         self.negotiator.close()
         self.digests.close()
         self.cache.close()

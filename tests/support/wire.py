@@ -30,7 +30,8 @@ from evloop.observe.metrics import ExchangeLog, Metrics
 from evloop.site.directories import Directories
 from evloop.site.listing import Listings
 from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
 from tests.support.bench import WALL, later_ns, stopped_clock
 from tests.support.deadline import PATIENCE, eventually
 

@@ -27,7 +27,8 @@ from evloop.http1.states import FINAL
 from evloop.http1.writer import Answer, write
 from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
 from fuzzing.access import open_access, run_htpasswd
 from fuzzing.http2_targets import run_hpack, run_http2
 from fuzzing.stage import call_never, expect

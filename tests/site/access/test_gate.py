@@ -24,7 +24,8 @@ from evloop.site.access.htpasswd import PasswordFile
 from evloop.site.access.remembered import LIFETIME, Remembered
 from evloop.site.access.sizes import MAX_CHECKS
 from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
+from evloop.site.settings import SiteSettings
+from evloop.site.site import Site
 from tests.support.bench import Bench, later_ns, write
 from tests.support.client import request
 

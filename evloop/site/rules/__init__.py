@@ -1,0 +1,1 @@
+"""`_headers` and `_redirects`: pure functions from text to what matches a path."""
