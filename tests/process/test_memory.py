@@ -42,6 +42,7 @@ from evloop.process.memory import (
 from evloop.settings.config import Config, ConfigError
 from evloop.site.access.sizes import PASSWORDS_SIZE
 from evloop.site.origins import PREPARED_SIZE
+from evloop.site.errorpages import ERROR_PAGES_SIZE
 from evloop.site.routes import ROUTES_SIZE
 from evloop.site.rules.model import RULES_SIZE
 
@@ -64,7 +65,6 @@ class TestTerms:
             "receive buffer": 16 * KIB,
             "head cache": HEAD_CACHE_SIZE,
             "routes": ROUTES_SIZE,
-            "rules": RULES_SIZE,
             "digests": DIGESTS_SIZE,
             "variants": VARIANTS_SIZE,
             "compression": 0,
@@ -75,6 +75,8 @@ class TestTerms:
             "HTTP/2": 0,
             "preloaded files": 64 * MIB,
             "connections": 1000 * HEAVY_SIZE,
+            "rules": RULES_SIZE,
+            "error pages": ERROR_PAGES_SIZE,
         }
         replaced = sum(expected.values()) - START - 16 * MIB - 16 * KIB
         assert terms(plan) == {**expected, "allocator slack": replaced // 2}
@@ -91,8 +93,13 @@ class TestTerms:
             ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
             ({"listing": "off"}, "directories", -(2 * MIB + 32 * 24 * KIB)),
             ({"archives": True}, "directories", 16 * 256 * KIB),
+<<<<<<< ours
             ({"h2c": True}, "HTTP/2", HUFFMAN_SIZE + MEMO_SIZE + 100 * KIB),
             ({"h2c": True}, "connections", 100 * 83 * KIB),
+=======
+            ({"rules": "off"}, "rules", -RULES_SIZE),
+            ({"error_pages": False}, "error pages", -ERROR_PAGES_SIZE),
+>>>>>>> theirs
             ({"dictionaries": True}, "dictionaries", FAULTS_SIZE),
             ({"htpasswd": "file"}, "passwords", PASSWORDS_SIZE),
             ({"cors": ("https://a.test", "https://b.test")}, "origins", PREPARED_SIZE),
