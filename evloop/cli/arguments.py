@@ -15,7 +15,10 @@ from evloop.settings.printable import shown
 COMMAND = "serve"
 """What is done without a command. A directory of this name is `./serve`."""
 COMMANDS = {"compress": "evloop.compress.command", "check-site": "evloop.checksite.command"}
-"""The other commands, as the first word, and where they are. They read their own arguments."""
+"""Other commands, each as the first word, and where they are; they read their own arguments."""
+TOOLS = ("monitor", "soak", "bench")
+OTHERS = (*COMMANDS, *TOOLS)
+"""All of them: what stands with the tools reads its own arguments, too."""
 
 SHORT_NAMES = {"-b": "host", "-p": "port", "-v": "verbose"}
 LONG_NAMES = {option_name(name): name for name in OPTIONS} | {"--bind": "host"}
@@ -64,8 +67,8 @@ class Arguments:
         if len(paths) > 1:
             names = " ".join(shown(path) for path in paths)
             hint = ""
-            if not self.names_command and nearest(paths[0], [COMMAND]):
-                hint = f"; did you mean evloop {COMMAND} {shown(paths[1])}?"
+            if not self.names_command and (command := nearest(paths[0], (COMMAND, *OTHERS))):
+                hint = f"; did you mean evloop {command} {shown(paths[1])}?"
             raise UsageError(f"one directory is served, not {len(paths)}: {names}{hint}")
         return paths[0] if paths else "."
 

@@ -22,6 +22,8 @@ evloop {__version__}: a static file server whose memory stays constant
                                      the current directory
   evloop compress [ROOT] [options]   writes compressed files for it to send
   evloop check-site [ROOT]           says what is wrong with the site in ROOT
+  evloop monitor, soak, bench        watch a server, check all that it sends,
+                                     tell its costs: --help of each
 """
 _EXAMPLES = """
 Examples:
@@ -37,8 +39,7 @@ _QUESTIONS = """\
 _NOTES = """\
 Each option is also read from the environment: --port from EVLOOP_PORT.
 Sizes read as 32768, 32K, 32KiB or 1MiB (MiB = 1024^2; MB is refused), times as
-500ms, 10s or 2m. A directory that is called serve is ./serve,
-and so with compress and check-site.
+500ms, 10s or 2m. A directory that is called like a command is ./serve.
 
 Signals: SIGINT (Ctrl-C) and SIGTERM let downloads finish, a second one ends at
 once; SIGUSR1 and SIGHUP reopen the access log.

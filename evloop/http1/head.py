@@ -11,8 +11,8 @@ from evloop.http.target import decode_escapes
 MAX_FIELDS = 100
 """Field lines of a head; more are refused with 431. Apache's LimitRequestFields is 100, too."""
 MAX_READ_FIELDS = 32
-"""Lines of those fields that are read; more are refused with 431. There are twelve such fields,
-and one more that some sites ask for; a client sends each of them in one line."""
+"""Lines of those fields that are read; more are refused with 431. There are thirteen such fields,
+and some more that some sites ask for; a client sends each of them in one line."""
 MAX_CONNECTION_SIZE = 128
 """Bytes of a Connection field that is read. It holds a few options and names of fields."""
 MAX_HOST_ESCAPES = 255
@@ -36,13 +36,13 @@ def field_pattern(*more: bytes) -> re.Pattern[bytes]:
     *more* are names in lower case. The class in front keeps the search from trying each name at
     each line.
     """
-    initials = bytes(sorted({*b"achirt", *(name[0] for name in more)}))
+    initials = bytes(sorted({*b"achirtw", *(name[0] for name in more)}))
     names = b"".join(b"|" + re.escape(name) for name in more)
     return re.compile(
         rb"\n(?=[%b])"
         rb"(accept(?:-encoding)?|connection|content-length|host|range|transfer-encoding"
-        rb"|if-(?:match|modified-since|none-match|range|unmodified-since)%b):[ \t]*+([^\r]*+)"
-        % (initials, names),
+        rb"|want-repr-digest|if-(?:match|modified-since|none-match|range|unmodified-since)%b)"
+        rb":[ \t]*+([^\r]*+)" % (initials, names),
         re.IGNORECASE,
     )
 

@@ -58,8 +58,8 @@ def _combined_line(
     at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(wall))
     referer, user_agent = _field(exchange, "referer"), _field(exchange, "user-agent")
     return (
-        f'{peer} - - [{at}] "{_request_line(exchange)}" {exchange.status} {exchange.body_sent}'
-        f' "{referer or "-"}" "{user_agent or "-"}" {duration:.6f} {end.value}'
+        f'{peer} - {_user(exchange)} [{at}] "{_request_line(exchange)}" {exchange.status}'
+        f' {exchange.body_sent} "{referer or "-"}" "{user_agent or "-"}" {duration:.6f} {end.value}'
     )
 
 
@@ -75,6 +75,8 @@ def _json_line(peer: str, exchange: Exchange, end: EndReason, duration: float, w
         "referer": _field(exchange, "referer"),
         "user_agent": _field(exchange, "user-agent"),
     }
+    if exchange.user:
+        record["user"] = escape(exchange.user)
     if exchange.refusal:
         record["refusal"] = exchange.refusal
     return json.dumps(record)
@@ -91,6 +93,12 @@ def _iso_time(wall: float) -> str:
 def _request_line(exchange: Exchange) -> str:
     line, _, _ = exchange.request_head[:_MAX_LINE].lstrip(b"\r\n").partition(b"\r\n")
     return escape(line)
+
+
+def _user(exchange: Exchange) -> str:
+    # The third field ends at a space, and a dash says that there was none.
+    user = escape(exchange.user).replace(" ", "\\x20")
+    return "\\x2d" if user == "-" else user or "-"
 
 
 def _field(exchange: Exchange, name: str) -> str:

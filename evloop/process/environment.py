@@ -5,7 +5,7 @@ import errno
 import os
 import resource
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from evloop.files.cache import Cache
 from evloop.files.root import Root
@@ -16,6 +16,8 @@ from evloop.process.privileges import Identity
 from evloop.settings.choices import RulesDialect
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.printable import printable
+from evloop.site.fields import private_cache_control
+from evloop.site.routes import SingleFile
 from evloop.site.rules.dialect import DIALECTS
 from evloop.site.rules.model import RuleError
 from evloop.site.siterules import SiteRules
@@ -46,11 +48,19 @@ def connection_limit(wanted: int = 0) -> int:
     return max(1, min(wanted, available) if wanted else available // _DESCRIPTORS_PER_CONNECTION)
 
 
-def open_root(config: Config) -> Root:
-    """Open the directory that is served, or raise ServerError."""
+def open_root(config: Config) -> tuple[Root, SingleFile | None]:
+    """Open the directory that is served, or raise ServerError.
+
+    When a file is named its directory is opened, and the file returned: it is served alone. A
+    link to it is followed wherever it leads, since it is this file that was asked for.
+    """
     path = os.fsdecode(config.root)
     try:
-        return Root(path, config.symlinks)
+        if os.path.isfile(path):
+            real = os.path.realpath(path)
+            only = SingleFile(*map(os.fsencode, map(os.path.basename, (real, path))))
+            return Root(os.path.dirname(real), config.symlinks), only
+        return Root(path, config.symlinks), None
     except OSError as error:
         hint = "; name one that exists" if error.errno in _NO_DIRECTORY else ""
         raise ServerError(f"ROOT {printable(path)}: {error.strerror}{hint}") from error
@@ -61,7 +71,12 @@ def load_rules(config: Config, cache: Cache, now: float) -> SiteRules | None:
     dialect = config.rules
     if dialect is RulesDialect.OFF:
         return None
-    rules = SiteRules(cache, DIALECTS[dialect.value], clean_urls=config.clean_urls)
+    rules = SiteRules(
+        cache,
+        DIALECTS[dialect.value],
+        clean_urls=config.clean_urls,
+        cache_control=_cache_control(config),
+    )
     try:
         rules.load(now)
     except RuleError as error:
@@ -69,6 +84,13 @@ def load_rules(config: Config, cache: Cache, now: float) -> SiteRules | None:
     except OSError as error:
         raise ServerError(f"the rules of the site can't be read: {error.strerror}") from error
     return rules
+
+
+def _cache_control(config: Config) -> Callable[[bytes], bytes]:
+    """Return what is made of the Cache-Control that a rule asks for."""
+    if config.dev:  # which goes before whatever was given
+        return lambda value: config.cache_control.encode()
+    return private_cache_control if config.htpasswd else lambda value: value
 
 
 def log_path(config: Config) -> str | None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from evloop.files.cache import DIGESTS_SIZE
 from evloop.files.compression import COMPRESSION_SIZE
+from evloop.files.faults import FAULTS_SIZE
 from evloop.files.listing import SORT_SIZE
 from evloop.files.variants import VARIANTS_SIZE
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
@@ -21,8 +22,11 @@ from evloop.observe.messages import MESSAGES_SIZE
 from evloop.settings.choices import Listing, RulesDialect
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.units import format_size
+from evloop.site.access.sizes import PASSWORDS_SIZE
 from evloop.site.directories import ARCHIVE_SIZE, MAX_ARCHIVES
+from evloop.site.errorpages import ERROR_PAGES_SIZE
 from evloop.site.listing import LISTING_SIZE, MAX_LISTINGS
+from evloop.site.origins import PREPARED_SIZE, constant_fields
 from evloop.site.routes import ROUTES_SIZE
 from evloop.site.rules.model import RULES_SIZE
 
@@ -75,8 +79,8 @@ class MemoryPlan(NamedTuple):
     """The state of the compressor, where there is one."""
     heavy_size: int
     """What one of these may hold at the worst."""
-    rules: int = 0
-    """What the compiled rules of the site may take."""
+    extra: tuple[Term, ...] = ()
+    """The parts that not every site has."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -84,7 +88,6 @@ class MemoryPlan(NamedTuple):
         replaced = (
             Term("head cache", HEAD_CACHE_SIZE),
             Term("routes", ROUTES_SIZE),
-            Term("rules", self.rules),
             Term("digests", DIGESTS_SIZE),
             Term("variants", VARIANTS_SIZE),
             Term("compression", self.compression),
@@ -94,6 +97,7 @@ class MemoryPlan(NamedTuple):
             Term("directories", self.directories),
             Term("preloaded files", self.memory_budget),
             Term("connections", self.connections_size),
+            *self.extra,
         )
         live = sum(term.size for term in replaced)
         return (
@@ -141,7 +145,7 @@ def plan_memory(
         heavy_connections=most,
         compression=COMPRESSION_SIZE if config.compress else 0,
         heavy_size=CONNECTION_SIZE + config.max_head_size,
-        rules=0 if config.rules is RulesDialect.OFF else RULES_SIZE,
+        extra=_extra(config),
     )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.
     limit = config.memory_limit or (cgroup_limit // 2 if cgroup_limit else 0)
@@ -154,6 +158,21 @@ def plan_memory(
         needed = f"at least {format_size(least.ceiling)} is wanted"
         raise ConfigError("--memory-limit", format_size(limit), needed)
     return least
+
+
+def _extra(config: Config) -> tuple[Term, ...]:
+    terms = []
+    if config.rules is not RulesDialect.OFF:
+        terms.append(Term("rules", RULES_SIZE))
+    if config.error_pages:
+        terms.append(Term("error pages", ERROR_PAGES_SIZE))
+    if config.htpasswd:
+        terms.append(Term("passwords", PASSWORDS_SIZE))
+    if config.dictionaries:
+        terms.append(Term("dictionaries", FAULTS_SIZE))
+    if constant_fields(config.cors) is None:
+        terms.append(Term("origins", PREPARED_SIZE))
+    return tuple(terms)
 
 
 def _directories_size(config: Config) -> int:

@@ -6,21 +6,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from evloop.settings.bind import without_brackets
-from evloop.settings.choices import (
-    Listing,
-    LogFormat,
-    PreloadMode,
-    RulesDialect,
-    Symlinks,
-    Transfer,
-)
+from evloop.settings.choices import Demo, LogFormat, PreloadMode, Transfer
 from evloop.settings.options import (
     Option,
-    check_field_value,
-    check_file_name,
     check_host,
     check_name,
-    check_page,
     check_path,
     choice_option,
     duration_option,
@@ -31,10 +21,8 @@ from evloop.settings.options import (
     whole_option,
 )
 from evloop.settings.printable import shown
+from evloop.settings.site_config import RootPath, SiteConfig
 from evloop.settings.units import format_size
-
-RootPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-"""What names the directory that is served."""
 
 
 class ConfigError(ValueError):
@@ -45,7 +33,7 @@ class ConfigError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(SiteConfig):
     """The settings of a server. Sizes are bytes, times seconds.
 
     Each setting takes a value of its type, or the text that the command line would take: "32KiB",
@@ -55,7 +43,6 @@ class Config:
     Raises ConfigError, which names the setting, for values that can't be used.
     """
 
-    root: RootPath = "."
     host: tuple[str, ...] = field(
         default=("127.0.0.1", "::1"),
         metadata=texts_option(
@@ -111,79 +98,23 @@ class Config:
         default=64 * 1024,
         metadata=size_option(4096, "unsent bytes the kernel may hold per connection", 1024**3),
     )
-    revalidate: float = field(
-        default=1.0,
-        metadata=duration_option(0, "a cached file is checked on the disk at most this often"),
-    )
-    index: tuple[str, ...] = field(
-        default=("index.html",),
-        metadata=texts_option(
-            "NAME", "file that answers for its directory; may be repeated", check_file_name
+    limit_rate: int = field(
+        default=0,
+        metadata=size_option(
+            0, "bytes per second that a connection is sent, at most; 0: any number", 1024**4
         ),
     )
-    listing: Listing = field(
-        default=Listing.AUTO,
+    limit_rate_after: int = field(
+        default=0,
+        metadata=size_option(0, "the rate is limited after so many bytes of a connection"),
+    )
+    demo: Demo = field(
+        default=Demo.AUTO,
         metadata=choice_option(
-            Listing,
-            "whether a directory without an index is listed;"
-            " auto: while only loopback addresses are listened on",
-        ),
-    )
-    archives: bool = field(
-        default=False,
-        metadata=switch_option(
-            "whether a directory is sent whole for ?archive=tar or ?archive=zip"
-        ),
-    )
-    cache_control: str = field(
-        default="public, max-age=3600",
-        metadata=text_option("VALUE", "Cache-Control of every file", check_field_value),
-    )
-    symlinks: Symlinks = field(
-        default=Symlinks.INSIDE,
-        metadata=choice_option(
-            Symlinks, "symbolic links to follow: those that stay beneath ROOT, none, or all"
-        ),
-    )
-    hidden: bool = field(
-        default=False,
-        metadata=switch_option(
-            "whether names with a leading dot are served; /.well-known/ always is"
-        ),
-    )
-    fallback: str = field(
-        default="",
-        metadata=text_option(
-            "FILE", "page of ROOT for navigations to what does not exist (200)", check_page
-        ),
-    )
-    clean_urls: bool = field(
-        default=False,
-        metadata=switch_option("whether /about is about.html, and the other spellings lead there"),
-    )
-    error_pages: bool = field(
-        default=True,
-        metadata=switch_option(
-            "whether 404.html (the nearest one), 403.html, 410.html, 500.html and 503.html"
-            " are the pages of these errors"
-        ),
-    )
-    rules: RulesDialect = field(
-        default=RulesDialect.NETLIFY,
-        metadata=choice_option(
-            RulesDialect, "whose reading of _headers and _redirects at the top of ROOT holds"
-        ),
-    )
-    precompressed: bool = field(
-        default=True,
-        metadata=switch_option(
-            "whether NAME.zst, NAME.br and NAME.gz beside NAME are sent to clients that accept them"
-        ),
-    )
-    compress: bool = field(
-        default=False,
-        metadata=switch_option(
-            "whether preloaded text of 1 KiB and more that has no such file is compressed in memory"
+            Demo,
+            "whether /.well-known/evloop tells the server's memory, connections and bytes sent, as"
+            " the page in public/ shows them; auto: for the default ROOT, while only loopback"
+            " addresses are listened on",
         ),
     )
     idle_timeout: float = field(
@@ -263,6 +194,13 @@ class Config:
             "whether the start also tells the strategy and the memory plan, term by term"
         ),
     )
+    open: bool = field(
+        default=False, metadata=switch_option("whether the command opens the site in a browser")
+    )
+    qr: bool = field(
+        default=False,
+        metadata=switch_option("whether the start shows the address as a code for phones"),
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", _read_root(self.root))
@@ -319,7 +257,7 @@ def read_setting(source: str, value: object, option: Option) -> Any:
     if not option.repeatable:
         return _read_one(source, value, option)
     members = value if isinstance(value, list | tuple) else (value,)
-    if not members:
+    if not members and not option.may_be_empty:
         raise ConfigError(source, "()", "at least one is wanted")
     return tuple(_read_one(source, each, option) for each in members)
 

@@ -33,9 +33,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "rules",
         "precompressed",
         "compress",
+        "dictionaries",
+        "type",
         "revalidate",
         "transfer",
+        "demo",
     ),
+    "Access": ("htpasswd", "cors", "isolate"),
     "Memory": (
         "memory_limit",
         "memory_budget",
@@ -56,9 +60,11 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "linger_timeout",
         "min_rate",
         "min_rate_grace",
+        "limit_rate",
+        "limit_rate_after",
     ),
     "Logging": ("access_log", "log_format", "verbose"),
-    "Process": ("user", "group", "shutdown_timeout"),
+    "Process": ("open", "qr", "user", "group", "shutdown_timeout"),
 }
 """Every option, in one group each (tests/settings/test_groups.py)."""
 

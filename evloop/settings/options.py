@@ -33,6 +33,11 @@ class Option:
     repeatable: bool = False
     is_switch: bool = False
     """Whether it is on or off; on the command line its name alone then means on."""
+    may_be_empty: bool = False
+    """Of a repeatable one: whether it may be given no value at all."""
+    guards: bool = False
+    """Whether it protects something unless it is empty. A shell makes an empty text of a variable
+    that is not set, so that is refused where one is given."""
 
     def read(self, value: object) -> Any:
         """Return the setting that *value*, of its own type or a text, means.
@@ -170,16 +175,27 @@ def check_field_value(value: str) -> None:
         raise ValueError("printable ASCII is wanted")
 
 
-def text_option(metavar: str, help_: str, check: Callable[[str], None]) -> dict[str, Option]:
+def text_option(
+    metavar: str, help_: str, check: Callable[[str], None], *, guards: bool = False
+) -> dict[str, Option]:
     """A text that *check* lets pass."""
-    return {"option": Option(metavar, help_, check=check)}
+    return {"option": Option(metavar, help_, check=check, guards=guards)}
 
 
 def texts_option(
-    metavar: str, help_: str, check: Callable[[str], None], parse: Callable[[str], str] = str
+    metavar: str,
+    help_: str,
+    check: Callable[[str], None],
+    parse: Callable[[str], str] = str,
+    *,
+    may_be_empty: bool = False,
 ) -> dict[str, Option]:
-    """Several texts, each of which *check* lets pass when *parse* has made its usual form."""
-    return {"option": Option(metavar, help_, parse, check=check, repeatable=True)}
+    """Several texts, each of which *check* lets pass when *parse* has made its usual form.
+
+    None at all are taken only if it *may_be_empty*.
+    """
+    option = Option(metavar, help_, parse, check=check, repeatable=True, may_be_empty=may_be_empty)
+    return {"option": option}
 
 
 def check_name(value: str) -> None:
@@ -211,3 +227,9 @@ def check_not_empty(value: str) -> None:
     """Refuse the empty text."""
     if not value:
         raise ValueError("it is empty")
+
+
+def check_optional_path(value: str) -> None:
+    """Refuse what is neither empty nor a path."""
+    if value:
+        check_path(value)

@@ -33,8 +33,10 @@ class Files(Protocol):
     def route(self, target: bytes, /) -> Route:
         """Return where the file of a request target may be. Raises RequestError."""
 
-    def find(self, paths: tuple[bytes, ...], now: float) -> tuple[bytes, Found] | Pending:
-        """Return the first of *paths* that is a file. Raises OSError."""
+    def stand_in(
+        self, paths: tuple[bytes, ...], request: Request, now: float
+    ) -> tuple[bytes, Found] | Pending:
+        """Return the first of *paths* that is a file. Raises OSError, RequestError."""
 
     def is_file(self, path: bytes) -> bool:
         """Whether there is a file at *path*."""
@@ -78,7 +80,7 @@ class Detours:
             raise RequestError(404, "the address that a rule makes is too long") from error
         status = rule.status if rule.status != 200 else 404
         try:
-            found = self._files.find(self._rewritten(target), now)
+            found = self._files.stand_in(self._rewritten(target), request, now)
         except OSError as error:
             raise RequestError(status, f"the page of a rule: {error}") from error
         except RequestError as error:
@@ -120,8 +122,8 @@ class Detours:
         if not page or not is_navigation(request, route.target):
             return None
         try:
-            found = self._files.find((page,), now)
-        except OSError:
+            found = self._files.stand_in((page,), request, now)
+        except (OSError, RequestError):
             return None
         if not isinstance(found, tuple):
             return found

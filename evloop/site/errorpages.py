@@ -12,9 +12,11 @@ sections of a site are one or two levels deep, and each look costs an open."""
 
 _PAGES = {status: b"%d.html" % status for status in (403, 404, 410, 500, 503)}
 # Pages that are known not to be there. A name may be asked for that is longer; it is looked for
-# each time, so that all of them take less than 256 KiB.
-_MAX_KNOWN = 1024
+# each time.
+_MAX_KNOWN = 512
 _MAX_KNOWN_SIZE = 128  # bytes
+ERROR_PAGES_SIZE = _MAX_KNOWN * (_MAX_KNOWN_SIZE + 256)
+"""Bytes that they may come to take, each with its place in the table."""
 
 
 class PageError(RequestError):
@@ -27,6 +29,9 @@ class PageError(RequestError):
 
 class ErrorPages:
     """Finds the page for an error among the files in *cache*."""
+
+    statuses = frozenset(_PAGES)
+    """Of errors that may have a page."""
 
     def __init__(self, cache: Cache, *, hidden: bool) -> None:
         self._cache = cache

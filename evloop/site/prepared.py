@@ -21,12 +21,28 @@ CHANGED_SIZE = 256 * 1024
 class PreparedResponses:
     """The response to every plain request for a file in memory, while it is fresh.
 
-    What they take is part of what the cache reckons for an entry, so they must go with it.
+    What they take is part of what the cache reckons for an entry, so they must go with it. Where
+    an entry has more than one, there are *most* of them in all. *most_changed_size* bounds the
+    bytes of the fields that rules have added.
     """
 
-    __slots__ = ("_changed_size", "_changes", "_responses", "on_forget")
+    __slots__ = (
+        "_changed_size",
+        "_changes",
+        "_most",
+        "_most_changed_size",
+        "_responses",
+        "on_forget",
+    )
 
-    def __init__(self, on_forget: OnForget = ignore) -> None:
+    def __init__(
+        self,
+        on_forget: OnForget = ignore,
+        most: int | None = None,
+        most_changed_size: int = CHANGED_SIZE,
+    ) -> None:
+        self._most = most
+        self._most_changed_size = most_changed_size
         self._responses: dict[Entry, Response] = {}
         self._changes: dict[Entry, Changes] = {}  # where rules have changed a response
         self._changed_size = 0
@@ -42,10 +58,12 @@ class PreparedResponses:
     def keep(self, entry: Entry, response: Response, changes: Changes | None = None) -> None:
         """Keep *response* for *entry*, in place of the one before.
 
-        All grow stale within a second, so all are forgotten when the changed ones take too much.
+        All grow stale within a second, so all are forgotten when they take too much.
         """
+        if self._most is not None and len(self._responses) >= self._most:
+            self.clear()
         if changes is not None:
-            if self._changed_size + changes.size > CHANGED_SIZE:
+            if self._changed_size + changes.size > self._most_changed_size:
                 self.clear()
             self._changed_size += changes.size
         before = self._responses.get(entry)

@@ -19,11 +19,10 @@ def redirection(
     """
     media_type, page = error_page(status, html=accepts_html(request.fields.get(b"accept")))
     sent = [
-        *fields.general(),
+        *fields.general(vary=b"Accept"),
         (b"Location", location),
         (b"Content-Type", media_type),
         (b"Cache-Control", cache_control if status in _PERMANENT else b"no-cache"),
-        (b"Vary", b"Accept"),
     ]
     page_sent = b"" if request.method == b"HEAD" else page
     return Response(status, sent, length=len(page), page=page_sent)

@@ -1,13 +1,14 @@
 """From a file that was found to a response: the stages negotiate, judge and render."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from evloop.files.bodies import FileBody, SendfileBody
-from evloop.files.cache import Cache, Found
+from evloop.files.cache import Found
 from evloop.files.content import BytesBody
 from evloop.files.entry import Entry
 from evloop.files.reader import Reader
 from evloop.http.conditional import CONDITIONAL_FIELDS, Validators, Verdict, evaluate, range_applies
+from evloop.http.digest_fields import wants_sha256
 from evloop.http.ranges import UnsatisfiableRangeError, parse_ranges, unsatisfied_range
 from evloop.http.request import Request, RequestError
 from evloop.http.responder import Pending
@@ -18,27 +19,34 @@ from evloop.site.manner import PLAIN, Manner
 from evloop.site.negotiator import Negotiator
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
+from evloop.site.representation import digest_field
 
-_SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
+_SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range", b"want-repr-digest"))
 
 
 class Renderer:
-    """Makes the responses that send files of *cache*, in the coding that *negotiator* selects."""
+    """Makes the responses that send files, in the coding that *negotiator* selects.
+
+    *fresh_until* tells how long a response may be sent again, *has_place* whether one may take
+    more than a light one does while it is sent.
+    """
 
     def __init__(
         self,
-        cache: Cache,
         reader: Reader,
         clock: Clock,
         fields: ResponseFields,
         prepared: PreparedResponses,
         negotiator: Negotiator | None,
         *,
+        fresh_until: Callable[[Entry], float],
+        has_place: Callable[[], bool],
         sendfile: bool,
     ) -> None:
-        self._cache = cache
         self._reader = reader
         self._clock = clock
+        self._fresh_until = fresh_until
+        self._has_place = has_place
         self._fields = fields
         self._prepared = prepared
         self._negotiator = negotiator
@@ -110,7 +118,7 @@ class Renderer:
             verdict is Verdict.NOT_MODIFIED
             or value is None
             or request.method != b"GET"
-            or not range_applies(fields.get(b"if-range"), validators, seconds)
+            or not range_applies(fields.get(b"if-range"), entry.etag)
         ):
             return verdict, None
         try:
@@ -132,7 +140,13 @@ class Renderer:
         if verdict is Verdict.NOT_MODIFIED:
             return Response(304, self._fields.caching(entry, manner), fresh_until=fresh_until)
         fields = self._fields.representation(entry, manner)
-        if ranges is not None:
+        if wants_sha256(request.fields.get(b"want-repr-digest")):
+            digest = digest_field(entry)
+            if digest is not None:
+                fields.append(digest)
+        # Several parts take memory for as long as the client likes. Range may be ignored (RFC 9110
+        # section 14.2).
+        if ranges is not None and (len(ranges) == 1 or self._has_place()):
             return partial_response(entry, source, ranges, fields)
         size = entry.size
         if request.method == b"HEAD" or not size:
@@ -154,8 +168,3 @@ class Renderer:
         if found.private is not None:
             found.private.release()
         return body
-
-    def _fresh_until(self, entry: Entry) -> float:
-        # No later than the rules are looked at again: files and rules are as old as the same
-        # look at the root.
-        return min(self._clock.until, self._cache.fresh_until(entry))

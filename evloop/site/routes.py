@@ -20,7 +20,8 @@ class Route(NamedTuple):
     """What a request target leads to."""
 
     paths: tuple[bytes, ...]
-    """Where the file may be, relative to the root; the first that exists is the one."""
+    """Where the file may be, relative to the root; the first that exists is the one. Empty: it
+    is nowhere."""
     target: Target
     address: bytes
     """The decoded path, with its leading slash and that of a directory."""
@@ -72,6 +73,28 @@ def file_paths(
         if name in index_names and not is_directory:
             paths += with_extension(directory)
     return paths
+
+
+class SingleFile(NamedTuple):
+    """The one file of a site: its path relative to the root, and the name in its address."""
+
+    path: bytes
+    name: bytes
+
+
+def single_file_router(only: SingleFile) -> Callable[[bytes], Route]:
+    """Return the function from a request target to the route of the one file.
+
+    It is at `/` and at its name; everything else leads nowhere. That is no error here, since who
+    may not come in must not learn the name.
+    """
+
+    def route(target_bytes: bytes) -> Route:
+        target = parse_target(target_bytes)
+        is_it = not target.path or (target.path == only.name and not target.is_directory)
+        return Route((only.path,) if is_it else (), target, _address(target))
+
+    return route
 
 
 def index_paths(directory: bytes, index_names: tuple[bytes, ...]) -> tuple[bytes, ...]:

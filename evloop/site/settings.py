@@ -2,6 +2,10 @@
 
 from typing import NamedTuple
 
+from evloop.http.response import Field
+from evloop.site.origins import OriginFields
+from evloop.site.routes import SingleFile
+
 
 class SiteSettings(NamedTuple):
     """The settings of a Site. Paths are relative to the root."""
@@ -12,11 +16,17 @@ class SiteSettings(NamedTuple):
     """Whether names that begin with a dot are served."""
     sendfile: bool = False
     """Whether the kernel moves the bytes of streamed files."""
+    origin: OriginFields = OriginFields()
+    """What scripts of other origins are told."""
+    dictionaries: bool = False
+    """Whether clients are told to keep files as dictionaries for later versions."""
+    more_fields: tuple[Field, ...] = ()
+    """Those that each response has beside the usual ones."""
+    only: SingleFile | None = None
+    """The one file that is served, if there is but one."""
     unserved: frozenset[bytes] = frozenset()
     """What is never served, although it is there."""
     fallback: bytes = b""
     """The page for navigations to what is not there; empty: none."""
     clean_urls: bool = False
     """Whether `/about` is about.html."""
-    error_pages: bool = True
-    """Whether 404.html and the like are the site's pages for errors."""

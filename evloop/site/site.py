@@ -3,7 +3,8 @@
 A request goes through the stages in the order in which they may fail (RFC 9110 section 13.2.1):
 
     locate      which file the target may mean            405, 400, 404
-    detour      a rule that goes before files             30x, 200
+    detour      a redirect of a rule that goes first      30x
+    authorise   who asks, if the site has passwords       401, 429, 503
     find        that file, or what stands in for it       404, 403, 30x, 500, 503
     negotiate   in which content coding                   503
     judge       preconditions, then the range             304, 412, 416
@@ -13,7 +14,11 @@ A request goes through the stages in the order in which they may fail (RFC 9110 
 The stages from negotiate to render are the Renderer's.
 """
 
+from collections.abc import Callable
+from typing import Protocol
+
 from evloop.files.cache import Cache, Found
+from evloop.files.entry import Entry
 from evloop.files.reader import Reader
 from evloop.http.fields import accepts_html
 from evloop.http.request import Request, RequestError
@@ -22,16 +27,17 @@ from evloop.http.response import Response
 from evloop.http.target import directory_location, parse_target
 from evloop.site.clock import Clock
 from evloop.site.detours import Detours
+from evloop.site.dictionaries import DictionaryFields
 from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.errorpages import ErrorPages, PageError
-from evloop.site.fields import ALLOW, ResponseFields
+from evloop.site.fields import ALLOW, RETRY_AFTER, ResponseFields
 from evloop.site.manner import PLAIN, Manner
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.redirection import redirection
 from evloop.site.refusals import Refusals, refusal
 from evloop.site.renderer import Renderer
-from evloop.site.routes import Route, router
+from evloop.site.routes import Route, router, single_file_router
 from evloop.site.rules.redirects import Followed
 from evloop.site.settings import SiteSettings
 from evloop.site.siterules import SiteRules
@@ -40,8 +46,25 @@ _NOT_FOUND = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 _NO_INDEX = (FileNotFoundError, IsADirectoryError)
 
 
+class Gate(Protocol):
+    """Knows who may come in."""
+
+    @property
+    def fresh_until(self) -> float:
+        """Until when a response may be sent again without asking, on the reactor's clock."""
+
+    def authorise(self, request: Request, path: bytes, now: float) -> Pending | None:
+        """Return None if *request* may have what is at *path*, or what has to come first.
+
+        Raises RequestError.
+        """
+
+
 class Site:
-    """Answers requests for the files in *cache*; a Responder."""
+    """Answers requests for the files in *cache*, those that *gate* lets pass; a Responder.
+
+    *has_place* tells whether a response may take more than a light one does while it is sent.
+    """
 
     def __init__(
         self,
@@ -51,29 +74,50 @@ class Site:
         settings: SiteSettings,
         prepared: PreparedResponses,
         *,
+        gate: Gate | None = None,
         directories: Directories = NO_DIRECTORIES,
         negotiator: Negotiator | None = None,
         rules: SiteRules | None = None,
+        error_pages: ErrorPages | None = None,
+        has_place: Callable[[], bool] = lambda: True,
     ) -> None:
         self._cache = cache
         self._clock = clock
         self._settings = settings
+        self._gate = gate
         self._directories = directories
         self._rules = rules
-        self.route = router(
-            settings.index_names,
-            hidden=settings.hidden,
-            clean_urls=settings.clean_urls,
-            unserved=settings.unserved,
+        self._error_pages = error_pages
+        self._has_place = has_place
+        self.route = (
+            single_file_router(settings.only)
+            if settings.only is not None
+            else router(
+                settings.index_names,
+                hidden=settings.hidden,
+                clean_urls=settings.clean_urls,
+                unserved=settings.unserved,
+            )
         )
-        self._fields = ResponseFields(clock, settings.cache_control)
+        self._fields = ResponseFields(
+            clock,
+            settings.cache_control,
+            (*settings.origin.fields, *settings.more_fields),
+            settings.origin.vary,
+            DictionaryFields(settings.index_names) if settings.dictionaries else None,
+        )
         self._refusals = Refusals(clock, self._fields, prepared.on_forget)
-        self._renderer = Renderer(
-            cache, reader, clock, self._fields, prepared, negotiator, sendfile=settings.sendfile
-        )
-        self.send = self._renderer.send
+        self.send = Renderer(
+            reader,
+            clock,
+            self._fields,
+            prepared,
+            negotiator,
+            fresh_until=self._fresh_until,
+            has_place=has_place,
+            sendfile=settings.sendfile,
+        ).send
         self._detours = Detours(self, settings, rules)
-        self._error_pages = ErrorPages(cache, hidden=settings.hidden)
         self.is_file = cache.is_file
 
     def respond(self, request: Request, now: float) -> Response | Pending:
@@ -107,9 +151,15 @@ class Site:
         self, error: RequestError, path: bytes, request: Request, now: float
     ) -> Response | Pending:
         """Raise *error*, with the site's page for it if there is one; return what comes first."""
-        if not self._settings.error_pages or not accepts_html(request.fields.get(b"accept")):
+        pages = self._error_pages
+        if pages is None or error.status not in pages.statuses:
             raise error
-        page = self._error_pages.find(error.status, path, now)
+        if not accepts_html(request.fields.get(b"accept")):
+            raise error
+        try:
+            page = self._authorise(request, b"", now) or pages.find(error.status, path, now)
+        except RequestError:
+            raise error from None  # the page is only for those who may come in
         if page is None:
             raise error
         if not isinstance(page, tuple):
@@ -124,12 +174,21 @@ class Site:
             return response
         raise PageError(error, response) from error
 
+    def _authorise(self, request: Request, path: bytes, now: float) -> Pending | None:
+        return None if self._gate is None else self._gate.authorise(request, path, now)
+
     # Find
 
     def _respond_at(self, route: Route, request: Request, now: float) -> Response | Pending:
         """Return the response of what is at *route*, or of what goes before or stands in for it."""
         followed = None if self._rules is None else self._detours.rule(route, request)
-        if followed is not None and followed.rule.goes_first:
+        goes_first = followed is not None and followed.rule.goes_first
+        if followed is not None and goes_first and followed.rule.is_redirect:
+            return self._detours.follow(followed, route, request, now)
+        waits_for = self._authorise(request, route.target.path, now)
+        if waits_for is not None:
+            return waits_for
+        if followed is not None and goes_first:
             return self._detours.follow(followed, route, request, now)
         try:
             if route.target.query and self._directories.is_archive(route.target):
@@ -164,6 +223,17 @@ class Site:
             return (path, found) if isinstance(found, Found) else found
         raise missing
 
+    def stand_in(
+        self, paths: tuple[bytes, ...], request: Request, now: float
+    ) -> tuple[bytes, Found] | Pending:
+        """Return what is sent in place of what *request* asks for, or what has to come first.
+
+        It is only for those who may come in, although the address may be open to all.
+
+        Raises OSError, RequestError.
+        """
+        return self._authorise(request, b"", now) or self.find(paths, now)
+
     def _without_file(
         self,
         error: OSError,
@@ -197,16 +267,24 @@ class Site:
             return None
         if not self._directories.lists or not isinstance(error, _NO_INDEX):
             return None
+        self._need_place(request)
         try:
-            response = self._directories.listing(request, target, self._fields.general())
+            general = self._fields.general(vary=b"Accept")
+            response = self._directories.listing(request, target, general)
         except (FileNotFoundError, NotADirectoryError):
             return None
         return self._made(response, route, request)
 
     def _archive(self, route: Route, request: Request, now: float) -> Response:
         self._cache.look_at_root(now)
+        self._need_place(request)
         response = self._directories.archive(request, route.target, self._fields.general())
         return self._made(response, route, request)
+
+    def _need_place(self, request: Request) -> None:
+        """Raise RequestError 503 when there is no place for what is made while it is sent."""
+        if request.method == b"GET" and not self._has_place():
+            raise RequestError(503, "too many large answers at work", (RETRY_AFTER,))
 
     # Fields
 
@@ -235,4 +313,10 @@ class Site:
             raise RequestError(405, "method not allowed", (ALLOW,))
         if request.target != b"*":
             parse_target(request.target)
-        return Response(204, [*self._fields.general(), ALLOW])
+        return Response(204, [*self._fields.general(), ALLOW, *self._settings.origin.preflight])
+
+    def _fresh_until(self, entry: Entry) -> float:
+        # No later than the rules are looked at again: files and rules are as old as the same
+        # look at the root.
+        until = min(self._clock.until, self._cache.fresh_until(entry))
+        return until if self._gate is None else min(until, self._gate.fresh_until)

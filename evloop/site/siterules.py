@@ -44,12 +44,21 @@ class SiteRules:
     """What the rule files in *cache*'s root say. `check_at`: when they are looked at again.
 
     A file that can't be used, or read, after the start leaves its last good rules in force.
+    *cache_control* makes what is sent of the Cache-Control that a rule asks for.
     """
 
-    def __init__(self, cache: Cache, dialect: Dialect, *, clean_urls: bool = False) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        dialect: Dialect,
+        *,
+        clean_urls: bool = False,
+        cache_control: Callable[[bytes], bytes] = lambda value: value,
+    ) -> None:
         self._cache = cache
         self._dialect = dialect
         self._clean_urls = clean_urls
+        self._cache_control = cache_control
         files = (HEADERS_FILE, REDIRECTS_FILE)
         self._files = {file: cache.watch(file.encode(), MAX_FILE_SIZE) for file in files}
         self._sizes = dict.fromkeys(files, 0)  # bytes of the texts in force
@@ -130,7 +139,7 @@ class SiteRules:
         if data is None:
             return
         with self._paying(HEADERS_FILE, data):
-            self.headers, ignored = parse_headers(data, self._dialect)
+            self.headers, ignored = parse_headers(data, self._dialect, self._cache_control)
         _report(ignored)
 
     def _read_redirects(self) -> None:

@@ -319,14 +319,14 @@ def test_accept_encoding_is_not_accept() -> None:
     assert len(request.fields) == 3
 
 
-def test_what_not_every_site_reads_is_kept_where_it_is() -> None:
-    lines = (b"Sec-Fetch-Site: none", b"sec-Fetch-mode: navigate ", b"Sec-Fetch-Dest: document")
-    text = head(b"GET / HTTP/1.1", *lines)
-    assert parse_head(text).fields == {b"host": b"files.test"}
-    read = field_pattern(b"sec-fetch-mode")
-    request = parse_head(text, read)
-    assert request.fields == {b"host": b"files.test", b"sec-fetch-mode": b"navigate"}
-    assert parse_head(head(b"GET / HTTP/1.1", b"Accept: x"), read).fields[b"accept"] == b"x"
+def test_more_fields_are_read_where_they_are_asked_for() -> None:
+    lines = (b"Origin: a", b"AUTHORIZATION: b", b"X-Origin: c", b"Originx: d", b"Zz: e")
+    whole = head(b"GET / HTTP/1.1", *lines)
+    host = {b"host": b"files.test"}
+    assert parse_head(whole).fields == host
+    both = field_pattern(b"origin", b"authorization")
+    assert parse_head(whole, both).fields == {**host, b"origin": b"a", b"authorization": b"b"}
+    assert parse_head(whole, field_pattern(b"zz")).fields == {**host, b"zz": b"e"}
 
 
 def test_lines_of_one_name_are_one_list() -> None:

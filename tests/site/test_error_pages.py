@@ -7,7 +7,6 @@ import pytest
 
 from evloop.files.cache import CacheSettings
 from evloop.site.errorpages import MAX_LEVELS, page_paths
-from evloop.site.settings import SiteSettings
 from tests.support.bench import Bench, write
 
 HTML = "Accept: text/html"
@@ -58,7 +57,7 @@ def test_only_clients_that_read_html_get_it(root: Path) -> None:
 
 
 def test_pages_can_be_switched_off(root: Path) -> None:
-    with Bench(root, site_settings=SiteSettings(error_pages=False)) as bench:
+    with Bench(root, error_pages=False) as bench:
         assert b"<h1>" in bench.get("/x", HTML).body
         assert bench.get("/404.html", HTML).status == 200
 
@@ -118,10 +117,11 @@ def test_a_flood_of_404_does_not_walk_up_the_tree_each_time(
 
 def test_what_is_remembered_is_bounded(root: Path) -> None:
     with Bench(root, CacheSettings(revalidate=10.0)) as bench:
-        pages = bench.site._error_pages
+        pages = bench.error_pages
+        assert pages is not None
         for number in range(3000):
             assert bench.get(f"/{number}/x", HTML).status == 404
-        assert len(pages._missing) <= 1024
+        assert len(pages._missing) <= 512
         bench.get("/" + "y" * 200 + "/x", HTML)
         assert all(len(path) <= 128 for path in pages._missing)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from evloop.files.cache import Cache, CacheSettings, Found
 from evloop.files.compression import Compressor
 from evloop.files.content import Budget
+from evloop.files.deltas import Deltas
 from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
@@ -22,7 +23,9 @@ from evloop.http1.writer import write as write_response
 from evloop.settings.choices import Symlinks
 from evloop.site.archives import Archives
 from evloop.site.clock import Clock
+from evloop.site.dictionaries import READ_FIELDS
 from evloop.site.directories import Directories
+from evloop.site.errorpages import ErrorPages
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
@@ -39,7 +42,6 @@ WALL = 1_700_000_000
 OLD = WALL - 100_000
 """When the files of these tests were modified, unless they say otherwise."""
 
-_FIELDS = field_pattern(b"sec-fetch-mode")
 _MAX_STEPS = 1000
 _TURN = 0.002  # seconds
 _FAR = 1e9
@@ -81,7 +83,9 @@ class Bench:
         lists: bool = False,
         archives: bool = False,
         compress: bool = False,
+        dictionaries: bool = False,
         dialect: Dialect | None = None,
+        error_pages: bool = True,
     ) -> None:
         self.root = Root(str(path), symlinks, openat2=openat2)
         self.reader = Reader(4 * 1024)
@@ -95,7 +99,7 @@ class Bench:
         )
         self.clock = stopped_clock(WALL)
         self.prepared = PreparedResponses()
-        settings = site_settings or SiteSettings()
+        settings = site_settings or SiteSettings(dictionaries=dictionaries)
         self.rules: SiteRules | None = None
         if dialect is not None:
             settings = settings._replace(unserved=RULE_FILES)
@@ -115,18 +119,23 @@ class Bench:
             if compress
             else None
         )
-        self.negotiator = Negotiator(self.variants, compressor)
+        self.fields = field_pattern(b"sec-fetch-mode", *(READ_FIELDS if dictionaries else ()))
+        deltas = Deltas(self.reader, self.cache, self._complain) if dictionaries else None
+        self.negotiator = Negotiator(self.variants, compressor, deltas)
+        self.directories = Directories(
+            self.listings if lists else None, self.archives if archives else None
+        )
+        self.error_pages = ErrorPages(self.cache, hidden=hidden) if error_pages else None
         self.site = Site(
             self.cache,
             self.reader,
             self.clock,
             settings,
             self.prepared,
-            directories=Directories(
-                self.listings if lists else None, self.archives if archives else None
-            ),
+            directories=self.directories,
             negotiator=self.negotiator,
             rules=self.rules,
+            error_pages=self.error_pages,
         )
 
     def _complain(self, path: bytes, fault: str) -> None:
@@ -177,7 +186,7 @@ class Bench:
         """Return the answer to the request in *head*."""
         request: Request | None = None
         try:
-            request = parse_head(head, _FIELDS)
+            request = parse_head(head, self.fields)
             response = self._respond(request, now)
         except RequestError as error:
             response = self.site.refuse(error, request, now)

@@ -1,6 +1,7 @@
 """`_headers`: which fields a response gets, or loses, by the path of what is served."""
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from evloop.site.rules.changes import MAX_SHARED_SIZE, VARY, Changes
@@ -25,6 +26,7 @@ PROTECTED = frozenset(
     b" date etag keep-alive last-modified location proxy-connection server te trailer"
     b" transfer-encoding upgrade".split()
 )
+_CACHE_CONTROL = b"cache-control"
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]+")
 _BLOCK_URL = re.compile(r"\S+://")
@@ -57,10 +59,13 @@ class Block(NamedTuple):
 
 
 class HeaderRules:
-    """The compiled blocks of one file."""
+    """The compiled blocks of one file; *cache_control* is applied to the values of that field."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(
+        self, dialect: Dialect, cache_control: Callable[[bytes], bytes] = lambda value: value
+    ) -> None:
         self._dialect = dialect
+        self._cache_control = cache_control
         self.blocks: list[Block] = []
         self.needs_host = False
         self.index = PathIndex(
@@ -152,16 +157,23 @@ class HeaderRules:
             for name, (written, filled) in own.items():
                 before = values.get(name) if self._dialect.headers_append else None
                 values[name] = (written, [*(before[1] if before else []), *filled])
+        if _CACHE_CONTROL in values:
+            written, said = values[_CACHE_CONTROL]
+            values[_CACHE_CONTROL] = written, [self._cache_control(b", ".join(said))]
         return Changes({name: each for name, each in values.items() if each[1]}, dropped)
 
 
-def parse_headers(data: bytes, dialect: Dialect) -> tuple[HeaderRules, list[Ignored]]:
+def parse_headers(
+    data: bytes, dialect: Dialect, cache_control: Callable[[bytes], bytes] = lambda value: value
+) -> tuple[HeaderRules, list[Ignored]]:
     """Return the blocks in *data*, and the lines that have no effect.
+
+    *cache_control* makes what is sent of the Cache-Control that a block asks for.
 
     Raises RuleError for a file that is too large, has too many blocks, is not UTF-8, or asks
     for passwords, without which its files would be open to all.
     """
-    rules = HeaderRules(dialect)
+    rules = HeaderRules(dialect, cache_control)
     ignored: list[Ignored] = []
     names: set[str] = set()
     line, path, host = 0, "", ""
