@@ -93,13 +93,10 @@ class TestTerms:
             ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
             ({"listing": "off"}, "directories", -(2 * MIB + 32 * 24 * KIB)),
             ({"archives": True}, "directories", 16 * 256 * KIB),
-<<<<<<< ours
             ({"h2c": True}, "HTTP/2", HUFFMAN_SIZE + MEMO_SIZE + 100 * KIB),
             ({"h2c": True}, "connections", 100 * 83 * KIB),
-=======
             ({"rules": "off"}, "rules", -RULES_SIZE),
             ({"error_pages": False}, "error pages", -ERROR_PAGES_SIZE),
->>>>>>> theirs
             ({"dictionaries": True}, "dictionaries", FAULTS_SIZE),
             ({"htpasswd": "file"}, "passwords", PASSWORDS_SIZE),
             ({"cors": ("https://a.test", "https://b.test")}, "origins", PREPARED_SIZE),
