@@ -41,8 +41,8 @@ from evloop.process.memory import (
 )
 from evloop.settings.config import Config, ConfigError
 from evloop.site.access.sizes import PASSWORDS_SIZE
-from evloop.site.origins import PREPARED_SIZE
 from evloop.site.errorpages import ERROR_PAGES_SIZE
+from evloop.site.origins import PREPARED_SIZE
 from evloop.site.routes import ROUTES_SIZE
 from evloop.site.rules.model import RULES_SIZE
 
