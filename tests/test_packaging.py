@@ -27,7 +27,7 @@ DEADLINE = 300.0
 
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
 ROOMS = {"cli", "compress", "files", "http", "http1", "net"}
-ROOMS |= {"observe", "process", "settings", "site"}
+ROOMS |= {"observe", "process", "settings", "site", "tls"}
 
 
 def build(tree: Path, into: Path) -> None:
@@ -151,7 +151,7 @@ def test_nobody_is_told_to_install_the_other_project() -> None:
 def test_serving_needs_one_package(metadata: Message) -> None:
     needs = metadata.get_all("Requires-Dist", [])
     assert [need for need in needs if "extra ==" not in need] == ["httptools<1,>=0.6.4"]
-    extras = {"compress", "tools", "plot", "test", "dev"}
+    extras = {"compress", "tls", "tools", "plot", "test", "dev"}
     assert set(metadata.get_all("Provides-Extra", [])) == extras
 
 

@@ -32,6 +32,7 @@ _EXPLANATIONS = {
     412: "The file is not in the state that the request asks for.",
     414: "The address is longer than this server reads.",
     416: "The file has no bytes in the range that was asked for.",
+    421: "This server does not know the host of this address.",
     431: "The request's header fields are larger than this server reads.",
     500: "The server met an error of its own.",
     501: "This server does not know the request's method.",

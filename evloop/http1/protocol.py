@@ -22,6 +22,8 @@ _IN_MEMORY = (memoryview, bytes)  # as a union it would be made anew for each re
 
 # RFC 9112 section 2.2: empty lines in front of a request line are ignored.
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
+# The first byte of a TLS hello (RFC 8446 section 5.1), and of no request.
+_TLS_HANDSHAKE = b"\x16"
 _TOO_MANY = "too many connections"
 _RETRY_AFTER = (b"Retry-After", b"1")
 
@@ -232,9 +234,14 @@ class Http1Protocol:
         try:
             head, self._received = split_head(self._received, searched, max_size)
         except RequestError as error:
-            self._refuse(error, now)
+            if _EMPTY_LINES.sub(b"", self._received, count=1).startswith(_TLS_HANDSHAKE):
+                self._turn_away_hello(now)
+            else:
+                self._refuse(error, now)
             return
-        if head:
+        if head.startswith(_TLS_HANDSHAKE):
+            self._turn_away_hello(now)
+        elif head:
             plan_or_recall = plan if head is unknown else answer
             found = plan_or_recall(head, self._context, now)
             if isinstance(found, Answer):
@@ -245,6 +252,11 @@ class Http1Protocol:
             self._enter(_IDLE, now)
         elif self.state is not _HEAD:
             self._enter(_HEAD, now)
+
+    def _turn_away_hello(self, now: float) -> None:
+        """End in silence: whoever speaks TLS can't read an answer in HTTP."""
+        self._context.observer.tls_hellos += 1
+        self._end(_LINGERING, now)
 
     def _refuse(self, error: RequestError, now: float) -> None:
         """Answer *error* to what was not understood, or to a peer that may not even ask."""

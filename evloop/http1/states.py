@@ -63,13 +63,14 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         State.HEAD: "part of a head",
         State.SENDING: "a request",
         State.WAITING_FILE: "a request whose file is not in memory",
-        State.LINGERING: "deadline or shutdown, soon after a response",
+        State.LINGERING: "deadline or shutdown, soon after a response; TLS",
         State.CLOSED: "end of file, deadline, shutdown, reset",
     },
     State.HEAD: {
         State.IDLE: "it was but an empty line",
         State.SENDING: "the rest, a refusal, or the deadline (408)",
         State.WAITING_FILE: "a request whose file is not in memory",
+        State.LINGERING: "TLS, which is not spoken here",
         State.CLOSED: "end of file, shutdown, reset",
     },
     State.SENDING: {

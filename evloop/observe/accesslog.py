@@ -57,8 +57,9 @@ def _combined_line(
 ) -> str:
     at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(wall))
     referer, user_agent = _field(exchange, "referer"), _field(exchange, "user-agent")
+    user = _subject(exchange) or "-"
     return (
-        f'{peer} - - [{at}] "{_request_line(exchange)}" {exchange.status} {exchange.body_sent}'
+        f'{peer} - {user} [{at}] "{_request_line(exchange)}" {exchange.status} {exchange.body_sent}'
         f' "{referer or "-"}" "{user_agent or "-"}" {duration:.6f} {end.value}'
     )
 
@@ -77,6 +78,11 @@ def _json_line(peer: str, exchange: Exchange, end: EndReason, duration: float, w
     }
     if exchange.refusal:
         record["refusal"] = exchange.refusal
+    security = exchange.security
+    if security is not None:
+        record["tls"], record["cipher"] = security.version, security.cipher
+        if security.subject:
+            record["subject"] = security.subject
     return json.dumps(record)
 
 
@@ -96,6 +102,14 @@ def _request_line(exchange: Exchange) -> str:
 def _field(exchange: Exchange, name: str) -> str:
     found = _FIELDS[name].search(exchange.request_head)
     return escape(found[1]) if found is not None else ""
+
+
+def _subject(exchange: Exchange) -> str:
+    """Return the subject of a client's certificate as one word, as `%u` is to readers of logs."""
+    security = exchange.security
+    if security is None or not security.subject:
+        return ""
+    return escape(security.subject.encode()).replace(" ", "\\x20")
 
 
 def escape(value: bytes) -> str:

@@ -3,6 +3,8 @@
 from enum import Enum
 from typing import Protocol
 
+from evloop.net.protocol import Security
+
 
 class EndReason(Enum):
     """Why a response ended, or a connection without one. The values are the log's words."""
@@ -42,10 +44,11 @@ class Exchange:
     `request_head` are the bytes as they came, MAX_LOGGED_HEAD at most; empty for a connection
     that was refused before it sent any. `head_size` are the bytes of the response's head, `sent`
     those of the whole response that the socket has taken. `started` is in seconds on the
-    reactor's clock. `refusal` says why there was an error response, or is empty.
+    reactor's clock. `refusal` says why there was an error response, or is empty. `security` is
+    that of a TLS connection.
     """
 
-    __slots__ = ("head_size", "refusal", "request_head", "sent", "started", "status")
+    __slots__ = ("head_size", "refusal", "request_head", "security", "sent", "started", "status")
 
     def __init__(
         self, request_head: bytes, status: int, head_size: int, started: float, refusal: str
@@ -55,6 +58,7 @@ class Exchange:
         self.head_size = head_size
         self.started = started
         self.refusal = refusal
+        self.security: Security | None = None
         self.sent = 0
 
     @property
@@ -77,6 +81,8 @@ class Observer(Protocol):
     """Those with a status of OVER_LIMIT."""
     bytes_sent: int
     """Bytes that sockets have taken, heads included."""
+    tls_hellos: int
+    """Clients that began with TLS where it is not spoken."""
 
     def ended(
         self, peer: str, exchange: Exchange | None, end: EndReason, now: float, why: str

@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 
 from evloop.files.root import Root
 from evloop.net.listener import BACKLOG
@@ -112,6 +113,13 @@ def listen(config: Config) -> list[socket.SocketType]:
     return _listen_once(config)
 
 
+def listen_beside(config: Config) -> list[socket.SocketType]:
+    """Return the listening sockets of `http_redirect`, none without it; or raise ServerError."""
+    if not config.http_redirect:
+        return []
+    return _listen_once(replace(config, port=config.http_redirect, http_redirect=0))
+
+
 def _is_in_use(error: ServerError) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE
 
@@ -193,11 +201,11 @@ def shown_address(sock: socket.SocketType) -> tuple[str, int]:
     return host, port
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, scheme: str = "http") -> str:
     """Return what to open in a browser on this machine."""
     if host in {"0.0.0.0", "::"}:
         host = "localhost"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
 def is_loopback(host: str) -> bool:

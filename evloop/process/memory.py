@@ -15,6 +15,7 @@ from evloop.files.compression import COMPRESSION_SIZE
 from evloop.files.listing import SORT_SIZE
 from evloop.files.variants import VARIANTS_SIZE
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
+from evloop.net.handshakes import HANDSHAKE_SIZE, MAX_SESSIONS
 from evloop.net.pool import ADDRESSES_SIZE
 from evloop.observe.logwriter import LOG_SIZE
 from evloop.observe.messages import MESSAGES_SIZE
@@ -29,6 +30,15 @@ CONNECTION_SIZE = 7 * 1024
 """Bytes of one connection at the worst, its share of all tables included, rounded up: a stalled
 download of sixteen parts. Its buffer of requests comes on top. Measured by
 tests/integration/test_exhaustion.py."""
+TLS_SIZE = 16 * 1024
+"""Bytes that a TLS connection takes beside that: OpenSSL's session, and the socket's and the
+session's objects. Measured by tests/integration/test_tls_costs.py."""
+TLS_RECORD_SIZE = 17 * 1024
+"""Bytes more while part of a record is here: OpenSSL's buffer of a whole one. Such a connection is
+a heavy one."""
+TLS_CACHE_SIZE = 4 * 1024**2
+"""Bytes of the sessions that OpenSSL keeps for clients without tickets, between two looks of
+evloop/tls/certificates.py, at 2,000 handshakes a second."""
 LIGHT_SIZE = 1024
 """Bytes of a connection that is idle, or sends one file or one range of it, and keeps no byte of
 a request: 400 to 600, measured (docs/memory.md), and its share of all tables."""
@@ -72,8 +82,12 @@ class MemoryPlan(NamedTuple):
     that wait for their turn, or a body of several parts."""
     compression: int
     """The state of the compressor, where there is one."""
+    handshakes: int
+    """What those that are under way may take beside their connections, and sessions of TLS 1.2."""
     heavy_size: int
     """What one of these may hold at the worst."""
+    light_size: int = LIGHT_SIZE
+    """What each of the others may hold."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -84,6 +98,7 @@ class MemoryPlan(NamedTuple):
             Term("digests", DIGESTS_SIZE),
             Term("variants", VARIANTS_SIZE),
             Term("compression", self.compression),
+            Term("handshakes", self.handshakes),
             Term("addresses", ADDRESSES_SIZE),
             Term("log", LOG_SIZE),
             Term("messages", MESSAGES_SIZE),
@@ -109,7 +124,7 @@ class MemoryPlan(NamedTuple):
     def connections_size(self) -> int:
         """What all connections may hold at the worst."""
         light = self.connections - self.heavy_connections
-        return light * LIGHT_SIZE + self.heavy_connections * self.heavy_size
+        return light * self.light_size + self.heavy_connections * self.heavy_size
 
 
 def plan_memory(
@@ -127,6 +142,7 @@ def plan_memory(
     nobody asked to keep to, is never refused: then the least is planned.
     """
     most = min(config.max_connections or connections, connections)
+    tls, record = (TLS_SIZE, TLS_RECORD_SIZE) if config.has_tls else (0, 0)
     wanted = MemoryPlan(
         start=start_size,
         refill_buffer=config.chunk_size,
@@ -135,8 +151,10 @@ def plan_memory(
         memory_budget=config.memory_budget,
         connections=most,
         heavy_connections=most,
+        handshakes=MAX_SESSIONS * HANDSHAKE_SIZE + TLS_CACHE_SIZE if config.has_tls else 0,
         compression=COMPRESSION_SIZE if config.compress else 0,
-        heavy_size=CONNECTION_SIZE + config.max_head_size,
+        heavy_size=CONNECTION_SIZE + config.max_head_size + tls + record,
+        light_size=LIGHT_SIZE + tls,
     )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.
     limit = config.memory_limit or (cgroup_limit // 2 if cgroup_limit else 0)
@@ -182,14 +200,14 @@ def _fit(wanted: MemoryPlan, least: MemoryPlan, limit: int) -> MemoryPlan:
         room - least.connections_size,
     )
     room -= budget
-    most, size = wanted.connections, wanted.heavy_size
+    most, size, light = wanted.connections, wanted.heavy_size, wanted.light_size
     connections = heavy = min(most, room // size)
     if heavy < most:
         share = room * _HEAVY_NUMERATOR // _HEAVY_DENOMINATOR
         heavy = max(least.heavy_connections, share // size)
-        connections = min(most, heavy + (room - heavy * size) // LIGHT_SIZE)
+        connections = min(most, heavy + (room - heavy * size) // light)
         # When all that may come are light, heavy ones get the rest.
-        heavy = min(connections, (room - connections * LIGHT_SIZE) // (size - LIGHT_SIZE))
+        heavy = min(connections, (room - connections * light) // (size - light))
     return wanted._replace(memory_budget=budget, connections=connections, heavy_connections=heavy)
 
 

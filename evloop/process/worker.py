@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from socket import SocketType
+from typing import TYPE_CHECKING
 
 from evloop.files.bodies import FileBody
 from evloop.files.cache import Cache, CacheSettings
@@ -52,6 +53,10 @@ from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 
+if TYPE_CHECKING:
+    from evloop.process.secure import SecureService
+    from evloop.tls.certificates import Certificates
+
 MAX_MEMORY_ERRORS = 50
 """Turns in a row that may end for want of memory before the worker gives up. With the pause
 after each it is half a second, in which what is being sent makes room."""
@@ -63,6 +68,8 @@ _log = logging.getLogger("evloop")
 
 class Worker:
     """Serves on *sockets*, which are its own from the call on, whether it succeeds or not.
+
+    With *certificates* they speak TLS, and *plain_sockets* send everybody to them.
 
     *on_bytes* gets what was written to `waker`, and the time, in the loop's thread. When
     `config` names a user or a group the process becomes that, once the root is open.
@@ -77,11 +84,14 @@ class Worker:
         plan: MemoryPlan,
         sockets: Sequence[SocketType],
         on_bytes: Callable[[bytes, float], None],
+        *,
+        certificates: "Certificates | None" = None,
+        plain_sockets: Sequence[SocketType] = (),
     ) -> None:
         self._memory_errors = 0
         config = as_served(config)
         with ExitStack() as opened:
-            for sock in sockets:
+            for sock in (*sockets, *plain_sockets):
                 opened.callback(sock.close)
             self.addresses = [shown_address(sock) for sock in sockets]
             self._root, self._sink = _open_files(config, opened)
@@ -99,11 +109,33 @@ class Worker:
             self._pool.on_room = self._resume_listeners
             opened.callback(self._abort_connections)
             self._listeners: list[Listener] = []
+            self.secure: SecureService | None = None
+            if certificates is not None:
+                from evloop.process import secure  # which loads OpenSSL
+
+                self.secure = secure.SecureService(
+                    config, certificates, self._context, self._pool, self._site, self._clock
+                )
+                opened.callback(self.secure.close)
             for sock in sockets:
-                listener = Listener(sock, self._new_protocol, self._pool, config.send_queue)
-                opened.callback(listener.close)
-                self._listeners.append(listener)
+                self._listen(config, sock, opened)
+            for sock in plain_sockets:
+                assert self.secure is not None
+                port = sock.getsockname()[1]
+                factory = self.secure.redirects(self.addresses[0][1], port)
+                self._add(Listener(sock, factory, self._pool, config.send_queue), opened)
             self._opened = opened.pop_all()
+
+    def _listen(self, config: Config, sock: SocketType, opened: ExitStack) -> None:
+        if self.secure is not None:
+            listener = self.secure.listener(sock, config.send_queue)
+        else:
+            listener = Listener(sock, self._new_protocol, self._pool, config.send_queue)
+        self._add(listener, opened)
+
+    def _add(self, listener: Listener, opened: ExitStack) -> None:
+        opened.callback(listener.close)
+        self._listeners.append(listener)
 
     def _build_site(self, config: Config, plan: MemoryPlan) -> None:
         """Put together what answers requests."""
@@ -127,13 +159,15 @@ class Worker:
             tuple(os.fsencode(name) for name in config.index),
             config.cache_control.encode(),
             config.hidden,
-            config.transfer is Transfer.SENDFILE,
+            config.transfer is Transfer.SENDFILE and not config.has_tls,  # nothing to encrypt
+            int(config.hsts),
         )
+        self._clock = Clock()
         self._negotiator = self._new_negotiator(config)
         self._site = Site(
             self._cache,
             self._reader,
-            Clock(),
+            self._clock,
             site_settings,
             self._prepared,
             directories=self._directories(config),
@@ -207,6 +241,8 @@ class Worker:
     def drain(self, now: float) -> int:
         """Stop accepting and let each answer be the last; return how many are under way."""
         self._context.drain()
+        if self.secure is not None:
+            self.secure.drain()
         for listener in self._listeners:
             listener.drain(now)
         for connection in self.connections():
@@ -220,7 +256,12 @@ class Worker:
         return not self._pool.count
 
     def reopen_log(self) -> None:
-        """Go on in a new file of the same name: the old one was moved away."""
+        """Go on in a new file of the same name: the old one was moved away.
+
+        Certificates are looked at, too: who renews them may say so by the same signal.
+        """
+        if self.secure is not None:
+            self.secure.certificates.check()
         if self._sink is not None:
             try:
                 self._sink.reopen()
@@ -308,6 +349,8 @@ class Worker:
             waits=reader.waits,
             blocking_reads=reader.blocking,
             lag=self.reactor.lag.figures(),
+            tls_hellos=metrics.tls_hellos,
+            **(self.secure.figures() if self.secure is not None else {}),
         )
 
 

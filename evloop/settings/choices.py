@@ -45,3 +45,10 @@ class LogFormat(Enum):
 
     COMBINED = "combined"
     JSON = "json"
+
+
+class TlsVersion(Enum):
+    """The oldest version of TLS that is spoken."""
+
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"

@@ -5,8 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from evloop.settings import tls
 from evloop.settings.bind import without_brackets
-from evloop.settings.choices import Listing, LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.choices import (
+    Listing,
+    LogFormat,
+    PreloadMode,
+    Symlinks,
+    TlsVersion,
+    Transfer,
+)
 from evloop.settings.options import (
     Option,
     check_field_value,
@@ -232,12 +240,27 @@ class Config:
             "whether the start also tells the strategy and the memory plan, term by term"
         ),
     )
+    tls_cert: tuple[str, ...] = field(default=(), metadata=tls.CERT)
+    tls_key: tuple[str, ...] = field(default=(), metadata=tls.KEY)
+    tls_key_password_file: str = field(default="", metadata=tls.KEY_PASSWORD_FILE)
+    tls_min_version: TlsVersion = field(default=TlsVersion.TLS_1_2, metadata=tls.MIN_VERSION)
+    tls_client_ca: str = field(default="", metadata=tls.CLIENT_CA)
+    tls_self_signed: bool = field(default=False, metadata=tls.SELF_SIGNED)
+    tls_allow_expired: bool = field(default=False, metadata=tls.ALLOW_EXPIRED)
+    http_redirect: int = field(default=0, metadata=tls.HTTP_REDIRECT)
+    hsts: float = field(default=0.0, metadata=tls.HSTS)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", _read_root(self.root))
         for name, option in OPTIONS.items():
             value = read_setting(option_name(name), getattr(self, name), option)
             object.__setattr__(self, name, value)  # the way round `frozen` for its own class
+        tls.check_together(self, _refusal)
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether `port` speaks TLS."""
+        return bool(self.tls_cert) or self.tls_self_signed
 
     @property
     def strategy(self) -> str:
@@ -273,6 +296,10 @@ def default_text(name: str) -> str:
     return " ".join(option.show(each) for each in (default if option.repeatable else (default,)))
 
 
+def _refusal(name: str, value: object, reason: str) -> ConfigError:
+    return ConfigError(option_name(name), value, reason)
+
+
 def _read_root(root: RootPath) -> str:
     try:
         path = os.fsdecode(root)
@@ -288,7 +315,7 @@ def read_setting(source: str, value: object, option: Option) -> Any:
     if not option.repeatable:
         return _read_one(source, value, option)
     members = value if isinstance(value, list | tuple) else (value,)
-    if not members:
+    if len(members) < option.least:
         raise ConfigError(source, "()", "at least one is wanted")
     return tuple(_read_one(source, each, option) for each in members)
 

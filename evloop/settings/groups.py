@@ -55,6 +55,17 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "Logging": ("access_log", "log_format", "verbose"),
     "Process": ("user", "group", "shutdown_timeout"),
+    "TLS": (
+        "tls_cert",
+        "tls_key",
+        "tls_key_password_file",
+        "tls_min_version",
+        "tls_client_ca",
+        "tls_self_signed",
+        "tls_allow_expired",
+        "http_redirect",
+        "hsts",
+    ),
 }
 """Every option, in one group each (tests/settings/test_groups.py)."""
 

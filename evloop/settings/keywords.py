@@ -6,7 +6,14 @@ A setting takes the value that Config keeps, or the text that the command line t
 from collections.abc import Sequence
 from typing import TypedDict
 
-from evloop.settings.choices import Listing, LogFormat, PreloadMode, Symlinks, Transfer
+from evloop.settings.choices import (
+    Listing,
+    LogFormat,
+    PreloadMode,
+    Symlinks,
+    TlsVersion,
+    Transfer,
+)
 from evloop.settings.config import RootPath
 
 Size = int | str
@@ -55,3 +62,12 @@ class Settings(TypedDict, total=False):
     access_log: str
     log_format: LogFormat | str
     verbose: Switch
+    tls_cert: str | Sequence[str]
+    tls_key: str | Sequence[str]
+    tls_key_password_file: str
+    tls_min_version: TlsVersion | str
+    tls_client_ca: str
+    tls_self_signed: Switch
+    tls_allow_expired: Switch
+    http_redirect: int | str
+    hsts: Duration

@@ -31,6 +31,8 @@ class Option:
     check: Callable[[Any], None] = lambda value: None
     show: Callable[[Any], str] = str
     repeatable: bool = False
+    least: int = 1
+    """Members of one that is repeatable, at least."""
     is_switch: bool = False
     """Whether it is on or off; on the command line its name alone then means on."""
 
@@ -176,10 +178,15 @@ def text_option(metavar: str, help_: str, check: Callable[[str], None]) -> dict[
 
 
 def texts_option(
-    metavar: str, help_: str, check: Callable[[str], None], parse: Callable[[str], str] = str
+    metavar: str,
+    help_: str,
+    check: Callable[[str], None],
+    parse: Callable[[str], str] = str,
+    least: int = 1,
 ) -> dict[str, Option]:
-    """Several texts, each of which *check* lets pass when *parse* has made its usual form."""
-    return {"option": Option(metavar, help_, parse, check=check, repeatable=True)}
+    """*least* texts or more, each of which *check* lets pass when *parse* has made its usual
+    form."""
+    return {"option": Option(metavar, help_, parse, check=check, repeatable=True, least=least)}
 
 
 def check_name(value: str) -> None:

@@ -9,6 +9,7 @@ from evloop.site.clock import Clock
 ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
 NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
 RETRY_AFTER = (b"Retry-After", b"1")
+STRICT_TRANSPORT = b"Strict-Transport-Security"
 _VARY = (b"Vary", b"Accept-Encoding")
 _SERVER = (b"Server", b"evloop/" + __version__.encode())
 
@@ -16,13 +17,16 @@ _SERVER = (b"Server", b"evloop/" + __version__.encode())
 class ResponseFields:
     """Makes the fields of responses at the time of *clock*."""
 
-    def __init__(self, clock: Clock, cache_control: bytes) -> None:
+    def __init__(self, clock: Clock, cache_control: bytes, hsts: int = 0) -> None:
         self._clock = clock
         self._cache_control = cache_control
+        self._always: tuple[Field, ...] = (_SERVER,)
+        if hsts:
+            self._always = (_SERVER, (STRICT_TRANSPORT, b"max-age=%d" % hsts))
 
     def general(self) -> list[Field]:
         """What every response has."""
-        return [_SERVER, (b"Date", self._clock.date)]
+        return [*self._always, (b"Date", self._clock.date)]
 
     def caching(self, entry: Entry) -> list[Field]:
         """What a 304 needs (RFC 9110 section 15.4.5), and every 200 and 206 too."""

@@ -47,6 +47,8 @@ class SiteSettings(NamedTuple):
     """Whether names that begin with a dot are served."""
     sendfile: bool = False
     """Whether the kernel moves the bytes of streamed files."""
+    hsts: int = 0
+    """Seconds for which browsers are to use TLS only (RFC 6797); 0: nothing is said."""
 
 
 class Site:
@@ -72,7 +74,7 @@ class Site:
         self._negotiator = negotiator
         self._file_body = SendfileBody if settings.sendfile else FileBody
         self._route = router(settings.index_names, hidden=settings.hidden)
-        self._fields = ResponseFields(clock, settings.cache_control)
+        self._fields = ResponseFields(clock, settings.cache_control, settings.hsts)
         self._refusals = Refusals(clock, self._fields, prepared.on_forget)
 
     def respond(self, request: Request, now: float) -> Response | Pending:

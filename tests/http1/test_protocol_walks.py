@@ -74,6 +74,7 @@ ORDINARY: list[Stimulus] = [
 ]
 RARE: list[Stimulus] = [
     *(writes(noise) for noise in (b"\r\n", b"\r", b"\n", b"G", b"\r\n\r\n", b"\x16\x03\x01\0")),
+    *(writes(piece) for piece in (b"\r", b"\n\x16\x03") for _ in range(6)),
     *(writes(b"x" * size) for size in (10, 500, 300_000)),
     ("eof", Walk.receive_eof),
     ("refuse", Walk.refuse),

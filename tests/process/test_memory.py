@@ -58,6 +58,7 @@ class TestTerms:
             "digests": DIGESTS_SIZE,
             "variants": VARIANTS_SIZE,
             "compression": 0,
+            "handshakes": 0,
             "addresses": ADDRESSES_SIZE,
             "log": LOG_SIZE,
             "messages": MESSAGES_SIZE,

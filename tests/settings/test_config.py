@@ -383,6 +383,15 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "access_log": "auto",
         "log_format": "combined",
         "verbose": "off",
+        "tls_cert": "",
+        "tls_key": "",
+        "tls_key_password_file": "",
+        "tls_min_version": "1.2",
+        "tls_client_ca": "",
+        "tls_self_signed": "off",
+        "tls_allow_expired": "off",
+        "http_redirect": "0",
+        "hsts": "0s",
     }
 
 

@@ -1,0 +1,152 @@
+"""TLS as a server has it: its certificates from the settings, and the listeners that use them.
+
+To be imported only where TLS is on: it loads OpenSSL, of 2 MiB and 25 ms.
+"""
+
+from math import nextafter
+from socket import SocketType
+from typing import Any, Final
+
+from evloop.http.responder import Responder
+from evloop.http1.context import Context
+from evloop.http1.headcache import HeadCache
+from evloop.http1.protocol import Http1Protocol
+from evloop.http1.secure import SecureHttp1Protocol
+from evloop.net.handshakes import Handshakes, SecureFactory
+from evloop.net.listener import Listener, ProtocolFactory
+from evloop.net.pool import ConnectionPool
+from evloop.net.protocol import Protocol, Security
+from evloop.net.secure import SecureConnection
+from evloop.process.environment import ServerError
+from evloop.settings.config import Config, ConfigError
+from evloop.site.clock import Clock
+from evloop.site.redirect import RedirectSite
+from evloop.tls.certificates import CHECK_INTERVAL, Certificates
+from evloop.tls.context import ContextSettings
+from evloop.tls.pair import Files, Pair, PairError
+from evloop.tls.selfsigned import make_pair, own_names
+
+HTTP_1_1: Final = "http/1.1"
+"""The name of HTTP/1.1 among the protocols of RFC 7301."""
+
+_PLAIN_PAGE: Final = b"This port speaks HTTPS: the address must begin with https://\n"
+_PLAIN_ANSWER: Final = (
+    b"HTTP/1.1 400 Bad Request\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Length: %d\r\n"
+    b"Connection: close\r\n\r\n%b" % (len(_PLAIN_PAGE), _PLAIN_PAGE)
+)
+
+
+def application_protocols(config: Config) -> tuple[str, ...]:
+    """Return what may be agreed on by ALPN (RFC 7301), in the order of the server's choice."""
+    return (HTTP_1_1,)
+
+
+def load_certificates(config: Config) -> Certificates:
+    """Return the certificates of *config*. Raises ServerError for what can't be used."""
+    keys = config.tls_key or config.tls_cert
+    files = [
+        Files(certificate, key, config.tls_key_password_file)
+        for certificate, key in zip(config.tls_cert, keys, strict=True)
+    ]
+    settings = ContextSettings(
+        application_protocols(config), config.tls_min_version, config.tls_client_ca
+    )
+    made = _make_pair(config) if config.tls_self_signed else None
+    try:
+        return Certificates(files, settings, made=made, allow_expired=config.tls_allow_expired)
+    except PairError as error:
+        option = "--tls-self-signed" if made else "--tls-cert"
+        raise ServerError(f"{option}: {error}") from error
+
+
+def _make_pair(config: Config) -> Pair:
+    try:
+        return make_pair(own_names(config.host))
+    except ModuleNotFoundError as error:
+        reason = "it needs the package cryptography: pip install 'evloop-server[tls]'"
+        raise ConfigError("--tls-self-signed", "on", reason) from error
+
+
+class SecureService:
+    """The TLS of one worker: looks after *certificates* while *pool*'s reactor turns."""
+
+    def __init__(
+        self,
+        config: Config,
+        certificates: Certificates,
+        context: Context,
+        pool: ConnectionPool,
+        site: Responder,
+        clock: Clock,
+    ) -> None:
+        self.certificates = certificates
+        self._context = context
+        self._pool = pool
+        self._site = site
+        self._clock = clock
+        self._plain_contexts: list[Context] = []
+        self._handshakes = Handshakes(
+            pool.reactor,
+            certificates.context_for,
+            self._factories(config),
+            timeout=config.head_timeout,
+            send_queue=config.send_queue,
+            plain_answer=_PLAIN_ANSWER,
+        )
+        self._next_check = pool.reactor.call_at(pool.reactor.now, self._check)
+
+    def _factories(self, config: Config) -> dict[str | None, SecureFactory]:
+        """Return what speaks each protocol; None stands for clients that name none."""
+        factories: dict[str | None, SecureFactory] = {
+            HTTP_1_1: self._new_http1,
+            None: self._new_http1,
+        }
+        assert set(application_protocols(config)) == factories.keys() - {None}
+        return factories
+
+    def _new_http1(self, peer: str, now: float, security: Security) -> Protocol:
+        return SecureHttp1Protocol(self._context, peer, now, security)
+
+    def listener(self, sock: SocketType, send_queue: int) -> Listener:
+        """Return a listener on *sock* that speaks TLS."""
+
+        def connect(
+            accepted: SocketType, protocol: Protocol, pool: ConnectionPool
+        ) -> SecureConnection:
+            return SecureConnection(accepted, protocol, pool, self._handshakes)
+
+        return Listener(sock, self._handshakes.new_protocol, self._pool, send_queue, connect)
+
+    def redirects(self, port: int, plain_port: int) -> ProtocolFactory:
+        """Return what answers on *plain_port* by sending everybody to HTTPS on *port*."""
+        site = RedirectSite(self._site, self._clock, self.certificates.serves, port, plain_port)
+        context = self._context
+        # Heads are remembered apart: the same one is answered otherwise here.
+        plain = Context(site, context.observer, HeadCache(0), context.limits)
+        self._plain_contexts.append(plain)
+        return lambda peer, now: Http1Protocol(plain, peer, now)
+
+    def drain(self) -> None:
+        """Make each response the last of its connection from now on."""
+        for context in self._plain_contexts:
+            context.drain()
+
+    def figures(self) -> dict[str, Any]:
+        """Return what a Snapshot says of handshakes."""
+        counts = self._handshakes.counts
+        return {
+            "handshakes": counts.begun,
+            "handshakes_resumed": counts.resumed,
+            "handshake_failures": {each.value: n for each, n in counts.failures.items()},
+        }
+
+    def _check(self, now: float) -> None:
+        self.certificates.check()
+        due = max(now + CHECK_INTERVAL, nextafter(now, float("inf")))
+        self._next_check = self._pool.reactor.call_at(due, self._check)
+
+    def close(self) -> None:
+        """Look at the files no more."""
+        self._next_check.cancel()
