@@ -39,8 +39,15 @@ def farewell(responses: int, sent: int, seconds: float, peak: int) -> str:
 
 def _addresses(server: Server) -> Iterator[str]:
     yield "  ".join(server.urls)
+    if server.config.http_redirect:
+        yield f"port {server.config.http_redirect} sends plain requests there"
+    if server.config.tls_self_signed:
+        fingerprint = server.worker.fingerprints[0]
+        yield "the certificate is self-signed, made now; its SHA-256:"
+        yield f"  {fingerprint}"
     if not all(is_loopback(host) for host, _ in server.addresses):
-        others = "  ".join(_own_urls(server.addresses))
+        scheme = "https" if server.config.has_tls else "http"
+        others = "  ".join(_own_urls(server.addresses, scheme))
         if others:
             yield f"{others}  from elsewhere"
         yield "others can reach it; -b 127.0.0.1 keeps it on this machine"
@@ -66,15 +73,15 @@ def _plan(server: Server) -> Iterator[str]:
         yield f"  {term.name.ljust(widest)}  {format_size(term.size):>10}"
 
 
-def _own_urls(addresses: list[tuple[str, int]]) -> Iterator[str]:
+def _own_urls(addresses: list[tuple[str, int]], scheme: str) -> Iterator[str]:
     """Yield where other machines find a server that listens on all addresses of this one."""
     hosts = {host for host, _ in addresses}
     is_dual = "::" in hosts and all(":" in host for host in hosts)
     for host, port in addresses:
         if host == "0.0.0.0" or (host == "::" and is_dual):
-            yield from (f"http://{own}:{port}/" for own in _own_address(socket.AF_INET))
+            yield from (f"{scheme}://{own}:{port}/" for own in _own_address(socket.AF_INET))
         if host == "::":
-            yield from (f"http://[{own}]:{port}/" for own in _own_address(socket.AF_INET6))
+            yield from (f"{scheme}://[{own}]:{port}/" for own in _own_address(socket.AF_INET6))
 
 
 def _own_address(family: socket.AddressFamily) -> Iterator[str]:

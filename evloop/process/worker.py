@@ -314,6 +314,12 @@ class Worker:
     # What can be seen
 
     @property
+    def fingerprints(self) -> list[str]:
+        """The SHA-256 of each certificate in use, the default one first; none without TLS."""
+        pairs = self.secure.certificates.pairs if self.secure is not None else []
+        return [pair.fingerprint for pair in pairs]
+
+    @property
     def has_index(self) -> bool:
         """Whether the root itself has a page to show. Looks at the disk."""
         return any(self._cache.is_file(os.fsencode(name)) for name in self._index_names)

@@ -28,6 +28,13 @@ def writes(data: bytes) -> Stimulus:
     return f"write {data!r}", lambda walk: walk.write(data)
 
 
+def cut_hello(walk: Walk) -> None:
+    """TLS behind an empty line that comes in two pieces."""
+    for piece in (b"\r", b"\n\x16\x03"):
+        walk.write(piece)
+        walk.receive(None)
+
+
 def receives(limit: int | None) -> Stimulus:
     return f"receive {limit}", lambda walk: walk.receive(limit)
 
@@ -74,7 +81,7 @@ ORDINARY: list[Stimulus] = [
 ]
 RARE: list[Stimulus] = [
     *(writes(noise) for noise in (b"\r\n", b"\r", b"\n", b"G", b"\r\n\r\n", b"\x16\x03\x01\0")),
-    *(writes(piece) for piece in (b"\r", b"\n\x16\x03") for _ in range(6)),
+    ("a cut hello", cut_hello),
     *(writes(b"x" * size) for size in (10, 500, 300_000)),
     ("eof", Walk.receive_eof),
     ("refuse", Walk.refuse),
