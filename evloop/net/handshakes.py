@@ -17,6 +17,11 @@ from evloop.net.reactor import Reactor
 STEPS_PER_TURN: Final = 4
 """Steps of handshakes in one turn, at most: about two milliseconds."""
 
+RECORD_SIZE: Final = 16 * 1024
+"""Bytes that a record carries, at most (RFC 8446 section 5.1)."""
+RECORD_OVERHEAD: Final = 64
+"""Bytes of a record beside them: a header of 5, the content's type and a tag of 16, and with TLS
+1.2 a nonce of 8; rounded up."""
 MAX_SESSIONS: Final = 512
 """Handshakes that are under way at once, at most; the oldest is given up for the next. Each takes
 44 KiB, by measure, until it is over, and a flood of a thousand a second leaves half a second."""
@@ -61,6 +66,7 @@ class Handshakes:
         self.names = tuple(name.encode() for name in factories if name is not None)
         self.plain_answer = plain_answer
         self.send_queue = send_queue
+        self.record_size = min(RECORD_SIZE, send_queue // 2 - RECORD_OVERHEAD)
         self.counts = HandshakeCounts()
         self._reactor = reactor
         self._timeout = timeout

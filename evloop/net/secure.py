@@ -18,17 +18,11 @@ from typing import Any, Final
 
 from evloop.net.connection import BURST_SENDS, BURST_SIZE, CROWD, Connection
 from evloop.net.handshake import Failure, Handshake, HandshakeState
-from evloop.net.handshakes import Handshakes
+from evloop.net.handshakes import RECORD_OVERHEAD, Handshakes
 from evloop.net.hello import MAX_HELLO_SIZE, UNREADABLE, is_plain_text, read_hello
 from evloop.net.pool import ConnectionPool
 from evloop.net.protocol import NOTHING, READ, WRITE, Closing, Protocol, Security
 from evloop.net.transport import close_quietly
-
-RECORD_SIZE: Final = 16 * 1024
-"""Bytes that a record carries, at most (RFC 8446 section 5.1)."""
-_OVERHEAD: Final = 64
-# Bytes of a record beside them: a header of 5, the content's type and a tag of 16, and with TLS
-# 1.2 a nonce of 8; rounded up.
 
 # What a socket has that was not sent (tcp(7): SIOCOUTQ counts what was not acknowledged, too).
 _SIOCOUTQNSD: Final = 0x894B
@@ -69,6 +63,7 @@ class SecureConnection(Connection):
 
     __slots__ = (
         "_context",
+        "_credit",
         "_crossed",
         "_has_more",
         "_has_part",
@@ -84,6 +79,7 @@ class SecureConnection(Connection):
         self._shared = shared
         self._context: ssl.SSLContext | None = None  # until there is a session
         self._session: Any = _NO_SESSION  # an _ssl._SSLSocket, from the first step on
+        self._credit = 0  # bytes that the socket takes for certain: its queue can only shrink
         self._crossed: int | None = None  # the interest that takes the place of the protocol's
         self._has_more = False  # OpenSSL may have bytes that no poller can see
         self._has_part = False  # OpenSSL may hold part of a record, in a buffer for the whole
@@ -272,7 +268,7 @@ class SecureConnection(Connection):
             try:
                 sent = self._session.write(data)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-                self._offered = len(data)
+                self._offered, self._credit = len(data), 0
                 if isinstance(error, ssl.SSLWantReadError):
                     self._cross(READ)
                 protocol.sent(0, now)
@@ -293,13 +289,22 @@ class SecureConnection(Connection):
         """Return what may be written now; None when the socket has no room for a record."""
         if self._offered:
             return _first_bytes(outgoing, self._offered)
-        record = min(RECORD_SIZE, self._shared.send_queue // 2 - _OVERHEAD)
-        # The poller tells of room when half of the queue is free, so there is room for one then.
-        count = (self._shared.send_queue - self._unsent()) // (record + _OVERHEAD)
-        if count <= 0:
-            return None
         # What has to be joined is copied, so no more of it than a record takes.
-        return _first_bytes(outgoing, count * record if len(outgoing) == 1 else record)
+        record = self._shared.record_size
+        data = outgoing[0] if len(outgoing) == 1 else _first_bytes(outgoing, record)
+        size = len(data)
+        wanted = size + RECORD_OVERHEAD * (1 + size // record)
+        if wanted > self._credit:
+            self._credit = self._shared.send_queue - self._unsent()
+            if wanted > self._credit:
+                # The poller tells of room when half of the queue is free: enough for one then.
+                count = self._credit // (record + RECORD_OVERHEAD)
+                if count <= 0:
+                    return None
+                data = memoryview(data)[: count * record]
+                wanted = self._credit
+        self._credit -= wanted
+        return data
 
     def _unsent(self) -> int:
         if not _CAN_ASK:

@@ -133,9 +133,9 @@ def _listen_once(config: Config) -> list[socket.SocketType]:
         for host, (address, scope_id) in found.items():
             try:
                 if address == "::" and not has_ipv4:
-                    sock = _bind_both(port, config.send_queue)
+                    sock = _bind_both(port, config.queue_size)
                 else:
-                    sock = _bind(address, scope_id, port, config.send_queue)
+                    sock = _bind(address, scope_id, port, config.queue_size)
             except OSError as error:
                 if error.errno in _NO_SUCH_FAMILY and config.host == Config().host and sockets:
                     continue  # a machine without IPv6 still has a loopback
@@ -172,7 +172,7 @@ def adopt_all(sockets: Sequence[socket.socket], config: Config) -> list[socket.S
         adopted: list[socket.SocketType] = []
         for sock in sockets:
             try:
-                adopted.append(adopt(sock, config.send_queue))
+                adopted.append(adopt(sock, config.queue_size))
             except OSError as error:
                 raise ServerError(f"sock: {error.strerror}") from error
             opened.callback(adopted[-1].close)

@@ -145,7 +145,7 @@ def plan_memory(
     tls, record = (TLS_SIZE, TLS_RECORD_SIZE) if config.has_tls else (0, 0)
     wanted = MemoryPlan(
         start=start_size,
-        refill_buffer=config.chunk_size,
+        refill_buffer=config.refill_size,
         receive_buffer=config.max_head_size,
         directories=_directories_size(config),
         memory_budget=config.memory_budget,

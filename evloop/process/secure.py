@@ -92,7 +92,7 @@ class SecureService:
             certificates.context_for,
             self._factories(config),
             timeout=config.head_timeout,
-            send_queue=config.send_queue,
+            send_queue=config.queue_size,
             plain_answer=_PLAIN_ANSWER,
         )
         self._next_check = pool.reactor.call_at(pool.reactor.now, self._check)

@@ -123,14 +123,14 @@ class Worker:
                 assert self.secure is not None
                 port = sock.getsockname()[1]
                 factory = self.secure.redirects(self.addresses[0][1], port)
-                self._add(Listener(sock, factory, self._pool, config.send_queue), opened)
+                self._add(Listener(sock, factory, self._pool, config.queue_size), opened)
             self._opened = opened.pop_all()
 
     def _listen(self, config: Config, sock: SocketType, opened: ExitStack) -> None:
         if self.secure is not None:
-            listener = self.secure.listener(sock, config.send_queue)
+            listener = self.secure.listener(sock, config.queue_size)
         else:
-            listener = Listener(sock, self._new_protocol, self._pool, config.send_queue)
+            listener = Listener(sock, self._new_protocol, self._pool, config.queue_size)
         self._add(listener, opened)
 
     def _add(self, listener: Listener, opened: ExitStack) -> None:
@@ -139,7 +139,7 @@ class Worker:
 
     def _build_site(self, config: Config, plan: MemoryPlan) -> None:
         """Put together what answers requests."""
-        self._reader = Reader(config.chunk_size)
+        self._reader = Reader(config.refill_size)
         self._head_cache = HeadCache()
         self._prepared = PreparedResponses(self._head_cache.forget)
         cache_settings = CacheSettings(

@@ -263,9 +263,20 @@ class Config:
         return bool(self.tls_cert) or self.tls_self_signed
 
     @property
+    def queue_size(self) -> int:
+        """Unsent bytes that the kernel may hold for each connection: `send_queue`, and twice that
+        over TLS, where records of 16 KiB are sent whole or not at all."""
+        return 2 * self.send_queue if self.has_tls else self.send_queue
+
+    @property
+    def refill_size(self) -> int:
+        """Bytes of a refill: `chunk_size`, and over TLS at least 64 KiB, four records."""
+        return max(self.chunk_size, tls.LEAST_REFILL) if self.has_tls else self.chunk_size
+
+    @property
     def strategy(self) -> str:
         """What the settings come to, in one line."""
-        stream = f"in {format_size(self.chunk_size)} chunks"
+        stream = f"in {format_size(self.refill_size)} chunks"
         if not self.max_in_memory_size:
             return f"stream everything {stream}"
         within = format_size(self.memory_budget)
