@@ -48,7 +48,8 @@ class Handshakes:
     *context_for* returns the ssl.SSLContext for the name that a client asks for (b"": for none).
     *factories* are by the agreed protocol of RFC 7301 and in the order of the server's choice;
     that of None is for clients that name none. *timeout*: seconds for a handshake;
-    *send_queue*: see evloop.net.transport; *plain_answer*: sent to those who ask without TLS.
+    *send_queue*: see evloop.net.transport; *plain_answer*: sent to those who ask without TLS;
+    *asks_clients*: whether contexts demand certificates of clients.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class Handshakes:
         timeout: float,
         send_queue: int,
         plain_answer: bytes = b"",
+        asks_clients: bool = False,
     ) -> None:
+        self.asks_clients = asks_clients
         self.context_for = context_for
         self.factories = factories
         self.names = tuple(name.encode() for name in factories if name is not None)

@@ -187,6 +187,8 @@ class SecureConnection(Connection):
         """Take one step of the handshake."""
         if self._socket.fileno() >= 0:
             self._do(self._shake, now)
+            if self._has_more:
+                self._drain(now)
 
     def _shake(self, now: float) -> None:
         protocol = self.protocol
@@ -207,6 +209,7 @@ class SecureConnection(Connection):
         else:
             self._cross(None)
             self._agree(protocol, now)
+            self._receive_early(now)
 
     def _agree(self, handshake: Handshake, now: float) -> None:
         """Go on with the protocol that was agreed."""
@@ -214,10 +217,24 @@ class SecureConnection(Connection):
         shared.forget(self)
         shared.counts.finished += 1
         shared.counts.resumed += session.session_reused
-        subject = _name_of(session.getpeercert()) if session.context.verify_mode else ""
+        subject = _name_of(session.getpeercert()) if shared.asks_clients else ""
         security = shared.shared(Security(session.version(), session.cipher()[0], subject))
         factory = shared.factories[session.selected_alpn_protocol()]
         self.protocol = factory(handshake.peer, now, security)
+
+    def _receive_early(self, now: float) -> None:
+        """Take the first request if it has come with the end of the handshake, as it often has.
+
+        What goes wrong goes wrong again when the poller tells of it.
+        """
+        room = self.protocol.room
+        try:
+            data = self._session.read(room)
+        except OSError:
+            return
+        if data:
+            self._has_more = len(data) == room
+            self.protocol.receive_data(data, now)
 
     # Bytes
 

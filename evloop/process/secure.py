@@ -94,6 +94,7 @@ class SecureService:
             timeout=config.head_timeout,
             send_queue=config.queue_size,
             plain_answer=_PLAIN_ANSWER,
+            asks_clients=bool(config.tls_client_ca),
         )
         self._next_check = pool.reactor.call_at(pool.reactor.now, self._check)
 

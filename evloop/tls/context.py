@@ -13,6 +13,11 @@ _VERSIONS = {
 }
 
 
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
+"""Of TLS 1.2: with forward secrecy and AEAD only, as in Mozilla's intermediate list (without its
+finite-field groups). CPython's list has CBC as well (Lucky 13, CVE-2013-0169)."""
+
+
 class ContextSettings(NamedTuple):
     """What all contexts of a server have in common."""
 
@@ -31,6 +36,7 @@ def new_context(pair: Pair, settings: ContextSettings) -> ssl.SSLContext:
     # is asked for (RFC 8446 section 8), and CPython has no call for that.
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_ciphers(_CIPHERS)
     # Each ticket is made and sent in every full handshake; a browser that opens several
     # connections at once has each of them bring one.
     context.num_tickets = 1

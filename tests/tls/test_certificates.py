@@ -296,6 +296,7 @@ def test_old_versions_and_weak_options_are_off(tmp_path: Path) -> None:
     assert context.options & ssl.OP_NO_COMPRESSION
     assert context.options & ssl.OP_NO_RENEGOTIATION
     assert context.num_tickets == 1
+    assert all(cipher["aead"] for cipher in context.get_ciphers())
 
 
 def test_a_renewal_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
