@@ -11,8 +11,8 @@ import pytest
 
 if TYPE_CHECKING:
     from evloop.process.server import Server
-    from evloop.settings.config import RootPath
     from evloop.settings.keywords import Settings
+    from evloop.settings.site_config import RootPath
 
 
 class ServeDirectory(Protocol):

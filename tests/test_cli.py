@@ -125,6 +125,25 @@ MISTYPED = {
 }
 
 
+@pytest.mark.parametrize("command", ["compress", "monitor", "soak", "bench"])
+def test_a_misspelled_command_is_told(command: str, tmp_path: Path, capfd: Output) -> None:
+    misspelled = command[:-2] + command[-1]
+    code, _, err = run(capfd, misspelled, "-p", "0")
+    assert code == EXIT_ENVIRONMENT
+    assert err.endswith(f"; did you mean {command}?\n")
+    with pytest.raises(UsageError, match=f"did you mean evloop {command} there"):
+        _ = read_arguments([misspelled, "there"]).root
+
+
+def test_a_directory_is_not_taken_for_a_misspelled_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Output
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "benc").touch()
+    assert "did you mean" not in run(capfd, "benc", "-p", "0")[2]  # it is there, but a file
+    assert "did you mean" not in run(capfd, "serve", "soa", "-p", "0")[2]
+
+
 def test_compress_reads_its_own_arguments(tmp_path: Path, capfd: Output) -> None:
     code, out, err = run(capfd, "compress", "--formats", "gzip", str(tmp_path))
     assert (code, out, err) == (EXIT_OK, "0 files, sidecars: none\n", "")
@@ -169,7 +188,7 @@ def test_wrong_usage_is_one_line_and_2(arguments: tuple[str, ...], capfd: Output
     "typed",
     [
         "/no/such/place",
-        "/etc/passwd",
+        "/dev/null",
         "public --prot 80",
         "public -p",
         "public pages",
@@ -213,7 +232,9 @@ class TestHelp:
     def test_a_short_one_has_three_examples_and_the_dozen(self, capfd: Output) -> None:
         code, out, err = run(capfd, "--help")
         assert (code, err) == (EXIT_OK, "")
-        assert len(re.findall(r"^  evloop .*(?:\n {20,}.*)?$", out, re.M)) == 2 + 3  # two commands
+        assert (
+            len(re.findall(r"^  evloop .*(?:\n {20,}.*)?$", out, re.M)) == 3 + 3
+        )  # three lines of commands
         shown = re.findall(r"^  (?:-\S+, )*--([a-z-]+)", out, re.M)
         assert shown == [*(name.replace("_", "-") for name in FIRST), "version", "help"]
         assert "evloop serve --help explains all" in out
@@ -266,13 +287,13 @@ class TestVariables:
 
 
 def test_what_the_environment_refuses_is_one_line_and_1(capfd: Output, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "fifo")
     busy = socket.create_server(("127.0.0.1", 0))
     port = str(busy.getsockname()[1])
     here, there = str(tmp_path), str(tmp_path / "missing")
     for arguments, message in {
         (there, "-p", "0"): (f"ROOT {there}: No such file or directory; name one that exists"),
-        (here + "/file", "-p", "0"): (f"ROOT {here}/file: Not a directory; name one that exists"),
+        (here + "/fifo", "-p", "0"): (f"ROOT {here}/fifo: Not a directory; name one that exists"),
         (here, "--port", port, "--host", "127.0.0.1"): (
             f"--port {port}: in use on 127.0.0.1 already; take another, or 0 for any"
         ),
@@ -347,7 +368,7 @@ class TestGreeting:
         self, capfd: Output, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(
-            "evloop.cli.greeting._own_address",
+            "evloop.cli.greeting.own_addresses",
             lambda family: ["10.1.2.3"] if family == socket.AF_INET else ["fd00::1"],
         )
         lines = self.greet(capfd, root, "-b", "0.0.0.0")
@@ -357,9 +378,10 @@ class TestGreeting:
             "others can reach it; -b 127.0.0.1 keeps it on this machine",
         ]
         if socket.has_ipv6 and _has_ipv6_loopback():
-            assert self.greet(capfd, root, "-b", "::")[1] == (
-                "http://10.1.2.3:PORT/  http://[fd00::1]:PORT/  from elsewhere"
-            )
+            assert self.greet(capfd, root, "-b", "::")[1:3] == [
+                "http://10.1.2.3:PORT/  from elsewhere",
+                "http://[fd00::1]:PORT/  from elsewhere",
+            ]
             assert self.greet(capfd, root, "-b", "::", "-b", "127.0.0.1")[1] == (
                 "http://[fd00::1]:PORT/  from elsewhere"
             )
@@ -367,7 +389,7 @@ class TestGreeting:
     def test_a_machine_without_another_address_has_none_to_tell(
         self, capfd: Output, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("evloop.cli.greeting._ELSEWHERE", {socket.AF_INET: "no address"})
+        monkeypatch.setattr("evloop.cli.greeting.own_addresses", lambda family: [])
         assert self.greet(capfd, root, "-b", "0.0.0.0")[1].startswith("others can reach it")
 
 

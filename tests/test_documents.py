@@ -33,7 +33,11 @@ SOURCES = {
     "docs/benchmarks.md": ("docs/benchmarks/results.md",),
     "docs/memory.md": ("docs/memory/results.md",),
     "docs/security.md": ("docs/security/attacks.md",),
-    "docs/soak.md": ("docs/soak/many-10000.md",),
+    "docs/soak.md": (
+        "docs/soak/one-hour.txt",
+        "docs/soak/faster.txt",
+        "docs/soak/many-10000.md",
+    ),
 }
 _UNITS = "µs|ms|s|bytes|B|KiB|MiB|GiB|MB/s|KiB/s|MiB/s|GiB/s|x|%"
 FIGURE = re.compile(rf"(?<![\w.,-])\d[\d,]*(?:\.\d+)? (?:{_UNITS})(?![\w/])")
@@ -82,6 +86,7 @@ def test_every_key_of_the_log_is_explained(tmp_path: Path) -> None:
     sink = LogWriter(str(tmp_path / "log"))
     exchange = Exchange(b"GET /x HTTP/1.1\r\n\r\n", 404, 0, time.monotonic(), "a hidden name")
     exchange.security = Security("TLSv1.3", "TLS_AES_256_GCM_SHA384", "CN=Jo")
+    exchange.user = b"anna"
     AccessLog(sink, LogFormat.JSON).write("::1", exchange, EndReason.COMPLETE, 0.0)
     sink.close()
     table = LOGS.partition("| key |")[2].partition("\n\n")[0]
@@ -169,6 +174,29 @@ def test_a_page_is_short_and_tells_how_to_repeat_it(page: str) -> None:
     lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
     assert len(lines) <= MOST_LINES
     assert "## Repeat it" in lines
+
+
+PICTURES: dict[str, Any] = runpy.run_path(str(ROOT / "docs/pictures.py"))
+
+
+@pytest.mark.parametrize(
+    "picture", PICTURES["PICTURES"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_picture_is_current(picture: Path) -> None:
+    source, draw = PICTURES["PICTURES"][picture]
+    drawn = draw(source.read_text(encoding="utf-8"))
+    assert picture.read_text(encoding="utf-8") == drawn, "run docs/pictures.py"
+    assert "Less is better" in drawn
+    assert "evloop" in drawn
+    page = picture.parent.with_suffix(".md").read_text(encoding="utf-8")
+    assert f"]({picture.parent.name}/{picture.name})" in page
+
+
+def test_a_figure_that_is_not_there_is_not_drawn() -> None:
+    with pytest.raises(ValueError, match="no row 'A'"):
+        PICTURES["_row"]("| B | 1 |", "A")
+    with pytest.raises(ValueError, match="no time"):
+        PICTURES["_time_bar"]("nginx", "not measured")
 
 
 @pytest.fixture(scope="module")

@@ -149,7 +149,7 @@ def test_an_interrupt_ends_it_without_a_traceback(
 
 
 def test_what_another_process_has_found_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    def worker(target: str, arguments: list[str], timeout: float) -> str:
+    def worker(target: str, arguments: list[str], timeout: float, tick: object) -> str:
         (prefix,) = (it for it in arguments if it.startswith("-artifact_prefix="))
         Path(prefix.partition("=")[2], "crash-1").write_bytes(b"a\0b")
         return "stat::number_of_executed_units: 1234"
@@ -160,6 +160,28 @@ def test_what_another_process_has_found_is_explained(monkeypatch: pytest.MonkeyP
     assert report.executions == 1234
     assert report.findings[0].data == b"a\0b"
     assert "RecursionError: too deep" in report.findings[0].trace
+
+
+def test_what_takes_minutes_shows_how_far_it_is(tmp_path: Path) -> None:
+    ticks: list[object] = []
+
+    def tick() -> None:
+        ticks.append(None)
+
+    report = fuzz.fuzz("head", "mutations", 0.05, SEED, tmp_path, tick)
+    assert len(ticks) == report.executions + 1
+
+
+def test_another_process_is_waited_for_with_ticks_and_ended_when_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "guided.py").write_text("import time; print('begun', flush=True); time.sleep(600)")
+    monkeypatch.setattr(engines, "_GUIDED", [str(tmp_path / "guided.py")])
+    monkeypatch.setattr(engines, "_TICK", 0.05)
+    ticks: list[float] = []
+    said = engines._run_worker("head", [], 1.0, lambda: ticks.append(0.0))
+    assert said.endswith("\nit did not end by itself")
+    assert ticks
 
 
 def test_an_engine_that_does_not_run_is_no_success(

@@ -26,8 +26,19 @@ EPOCH = "1700000000"
 DEADLINE = 300.0
 
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
-ROOMS = {"cli", "compress", "files", "http", "http1", "net"}
+ROOMS = {"cli", "compress", "demo", "files", "http", "http1", "net"}
 ROOMS |= {"observe", "process", "settings", "site", "tls"}
+TOOLS = {"bench", "campaign", "lab", "load", "monitoring", "report", "soaking"}
+"""The packages of evloop_tools. What developers alone need is not in the wheel."""
+DATA = {"bench/page.md", *(f"lab/floor/{name}" for name in ("copy.c", "respond.c", "sendfile.c"))}
+DATA |= {"lab/floor/floor.h"}
+
+
+# Neither the checkout nor what an editable installation adds to the path.
+_FROM_WHEEL = (
+    f"import sys; sys.path = ['.', *(p for p in sys.path if not p.startswith({str(ROOT)!r})"
+)
+_FROM_WHEEL += " or 'site-packages' in p)]"
 
 
 def build(tree: Path, into: Path) -> None:
@@ -86,15 +97,39 @@ def test_there_is_one_of_each_kind(built: Path) -> None:
     }
 
 
-def test_the_wheel_has_the_package_and_nothing_else(built: Path) -> None:
-    package = ROOT / "evloop"
+def test_the_wheel_has_the_two_packages_and_nothing_else(built: Path) -> None:
+    package, tools = ROOT / "evloop", ROOT / "tools" / "evloop_tools"
     modules = {path.relative_to(ROOT).as_posix() for path in package.rglob("*.py")}
+    modules |= {path.relative_to(tools.parent).as_posix() for path in tools.rglob("*.py")}
+    modules |= {f"evloop_tools/{name}" for name in DATA}
     with zipfile.ZipFile(built / f"{STEM}-py3-none-any.whl") as wheel:
         names = set(wheel.namelist())
     described = {f"{STEM}.dist-info/{name}" for name in METADATA}
     assert names == modules | {"evloop/py.typed"} | described
     rooms = {path.name for path in package.iterdir() if path.is_dir()} - {"__pycache__"}
     assert rooms == ROOMS
+    assert {path.name for path in tools.iterdir() if path.is_dir()} - {"__pycache__"} == TOOLS
+
+
+@pytest.mark.slow
+def test_the_wheel_runs_its_programs(built: Path, tmp_path: Path) -> None:
+    # Unpacked, with the packages of this environment but without the checkout.
+    with zipfile.ZipFile(built / f"{STEM}-py3-none-any.whl") as wheel:
+        wheel.extractall(tmp_path)
+    bare = [sys.executable, "-P", "-c"]
+    where = run([*bare, f"{_FROM_WHEEL}; import evloop_tools as it; print(it.__file__)"], tmp_path)
+    assert Path(where.strip()).is_relative_to(tmp_path)
+    program = f"{_FROM_WHEEL}; import evloop.cli; sys.exit(evloop.cli.main())"
+    soak = ["soak", "--launch", "--clients", "2", "--requests", "20", "--mix", "full"]
+    told = run([*bare, program, *soak], tmp_path)
+    assert "PASS: " in told
+    serve = [*bare, program, "serve", str(tmp_path), "--port", "0"]
+    told = run([*bare, program, "monitor", "--duration", "200ms", "--", *serve], tmp_path)
+    assert "growth of own" in told
+    load = ["bench", "--driver", "own", "--duration", "200ms", "--rounds", "1", "--clients", "4"]
+    path = ["--path", "/evloop/__init__.py"]
+    told = run([*bare, program, *load, *path, "--", *serve], tmp_path)
+    assert re.search(r"CPU per request +requests/s", told)
 
 
 def test_the_source_distribution_has_all_that_is_kept(built: Path) -> None:
@@ -151,8 +186,37 @@ def test_nobody_is_told_to_install_the_other_project() -> None:
 def test_serving_needs_one_package(metadata: Message) -> None:
     needs = metadata.get_all("Requires-Dist", [])
     assert [need for need in needs if "extra ==" not in need] == ["httptools<1,>=0.6.4"]
-    extras = {"compress", "tls", "tools", "plot", "test", "dev"}
+    extras = {"auth", "compress", "tls", "tools", "plot", "qr", "test", "dev"}
     assert set(metadata.get_all("Provides-Extra", [])) == extras
+
+
+def test_no_release_is_published_without_the_projects_address(
+    workflows: dict[str, Any], tmp_path: Path
+) -> None:
+    runs = [str(step.get("run")) for step in steps(workflows["release"])]
+    (step,) = (run for run in runs if "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY" in run)
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    address = "https://forge.test/owner/repository"
+    environment = {
+        "GITHUB_SERVER_URL": "https://forge.test",
+        "GITHUB_REPOSITORY": "owner/repository",
+    }
+    for urls, code in (
+        ("", 1),
+        (f'Homepage = "{address}-of-another"\n', 1),
+        (f'Homepage = "{address}"\n', 0),
+    ):
+        (where := tmp_path / "pyproject.toml").write_text(text + urls)
+        done = subprocess.run(
+            ["bash", "-ec", step], cwd=where.parent, env={**os.environ, **environment}, check=False
+        )
+        assert done.returncode == code, urls
+
+
+def test_an_address_that_is_given_is_a_whole_one(metadata: Message) -> None:
+    for named in metadata.get_all("Project-URL", []):
+        assert re.fullmatch(r"[A-Z]\w+, https://[\w./-]+", named)
+        assert "OWNER" not in named
 
 
 def test_each_python_that_is_tested_is_named(metadata: Message) -> None:

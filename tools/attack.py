@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 try:
     from attacks.churn import Counts, churn
@@ -27,11 +28,11 @@ try:
     from attacks.siege import Forces, duration, siege
     from attacks.target import Attacked, Victim
     from attacks.telling import entry
-    from lab import waiting
-    from lab.errors import TargetError, VoidError
-    from lab.machine import raise_descriptors
-    from report.arguments import Parser, port, positive, value
-    from report.progress import Progress
+    from evloop_tools.lab import waiting
+    from evloop_tools.lab.errors import TargetError, VoidError
+    from evloop_tools.lab.machine import raise_descriptors
+    from evloop_tools.report.arguments import Parser, port, positive, value
+    from evloop_tools.report.progress import Progress
 
     from evloop.settings.units import format_duration, format_size, parse_duration, parse_size
 except ModuleNotFoundError as error:
@@ -157,10 +158,7 @@ def _docroot(options: argparse.Namespace, directory: Path) -> Iterator[str]:
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="attack",
-        description="Attack a server on this machine, and tell what it makes of it.",
-        epilog=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "attack", "Attack a server on this machine, and tell what it makes of it.", _HELP
     )
     commands = parser.add_subparsers(metavar="ATTACK", required=True, dest="attack")
     one = _adder(commands)
@@ -231,11 +229,8 @@ def _adder(commands: "argparse._SubParsersAction[Parser]") -> Callable[..., Pars
         parser = commands.add_parser(name, help=what, description=what)
         parser.set_defaults(run=run, seconds_expected=seconds)
         if port_too:
-            parser.add_argument(
-                "--port",
-                type=value(port),
-                help="attack the server that listens there (default: start an evloop)",
-            )
+            meaning = "attack the server that listens there (default: start an evloop)"
+            parser.add_argument("--port", type=value(port), help=meaning)
         meaning = "write what is told as JSON, with figures"
         parser.add_argument("--json", type=Path, metavar="FILE", help=meaning)
         return parser
@@ -244,27 +239,26 @@ def _adder(commands: "argparse._SubParsersAction[Parser]") -> Callable[..., Pars
 
 
 def _number(parser: Parser, name: str, default: int, what: str) -> None:
-    _option(parser, name, positive, "N", default, what, str(default))
+    _option(parser, name, (positive, "N", str), default, what)
 
 
 def _size(parser: Parser, name: str, default: int, what: str) -> None:
-    _option(parser, name, parse_size, "SIZE", default, what, format_size(default))
+    _option(parser, name, (parse_size, "SIZE", format_size), default, what)
 
 
 def _time(parser: Parser, name: str, default: float, what: str) -> None:
-    _option(parser, name, parse_duration, "TIME", default, what, format_duration(default))
+    _option(parser, name, (parse_duration, "TIME", format_duration), default, what)
 
 
 def _option(
     parser: Parser,
     name: str,
-    parse: Callable[[str], float],
-    metavar: str,
+    kind: tuple[Callable[[str], float], str, Callable[[Any], str]],
     default: float,
     what: str,
-    shown: str,
 ) -> None:
-    meaning = f"{what} (default: {shown})"
+    parse, metavar, show = kind
+    meaning = f"{what} (default: {show(default)})"
     parser.add_argument(name, type=value(parse), default=default, metavar=metavar, help=meaning)
 
 

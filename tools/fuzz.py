@@ -7,17 +7,17 @@ bounds, and never twice. A finding is saved into the corpus, so that the tests f
 is dealt with, and deserves a row in a table.
 """
 
-import argparse
 import hashlib
 import os
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 try:
+    from evloop_tools.report.arguments import Parser, value
+    from evloop_tools.report.progress import Progress
     from fuzzing.engines import EngineError, Report, has_atheris, run_atheris, run_mutations
     from fuzzing.targets import TARGETS
 except ModuleNotFoundError as error:
@@ -27,6 +27,10 @@ except ModuleNotFoundError as error:
 EXIT_OK, EXIT_FINDING, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 CORPUS = Path(__file__).resolve().parent.parent / "tests" / "fuzz_corpus"
+_EPILOG = """\
+exit codes: 0 nothing was found, 1 there is a finding, 2 wrong usage,
+3 atheris did not run, 130 interrupted
+"""
 _TRACE_LINES = 20
 _MAX_MINUTES = 7 * 24 * 60
 ENGINES = ("auto", "atheris", "mutations")
@@ -45,13 +49,25 @@ def save(target: str, data: bytes, directory: Path) -> Path:
     return place
 
 
-def fuzz(target: str, engine: str, seconds: float, seed: int, directory: Path) -> Report:
-    """Fuzz one target for *seconds*."""
+def fuzz(
+    target: str,
+    engine: str,
+    seconds: float,
+    seed: int,
+    directory: Path,
+    tick: Callable[[], object] = lambda: None,
+) -> Report:
+    """Fuzz one target for *seconds*; *tick* is called again and again meanwhile."""
     corpus = read_corpus(target, directory)
     if engine == "atheris":
-        return run_atheris(target, corpus, seed, seconds)
+        return run_atheris(target, corpus, seed, seconds, tick)
     end = time.monotonic() + seconds
-    return run_mutations(target, corpus, seed, lambda report: time.monotonic() >= end)
+
+    def is_over(report: Report) -> bool:
+        tick()
+        return time.monotonic() >= end
+
+    return run_mutations(target, corpus, seed, is_over)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,11 +83,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("fuzz: --engine atheris: it is not installed: pip install atheris", file=sys.stderr)
         return EXIT_USAGE
     findings = 0
+    targets, seconds = options.target or TARGETS, options.minutes * 60
+    progress = Progress(sys.stderr)
+    progress.begin(seconds=seconds * len(targets))
     try:
-        for target in options.target or TARGETS:
-            report = fuzz(target, engine, options.minutes * 60, options.seed, options.corpus)
-            findings += len(report.findings)
-            _tell(target, engine, report, options.corpus)
+        with progress:
+            for target in targets:
+                seed, corpus = options.seed, options.corpus
+                report = fuzz(target, engine, seconds, seed, corpus, progress.tick)
+                findings += len(report.findings)
+                progress.clear()
+                _tell(target, engine, report, corpus)
     except EngineError as error:
         print(f"fuzz: {error}", file=sys.stderr)
         return EXIT_ENVIRONMENT
@@ -94,54 +116,20 @@ def _tell(target: str, engine: str, report: Report, directory: Path) -> None:
         print(textwrap.indent("\n".join(finding.trace.splitlines()[-_TRACE_LINES:]), "    "))
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_USAGE, f"fuzz: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="fuzz",
-        description="Look for inputs that break a promise of evloop.",
-        epilog="exit codes: 0 nothing was found, 1 there is a finding, 2 wrong usage,"
-        " 3 atheris did not run",
-    )
-    parser.add_argument(
-        "--minutes",
-        type=_minutes,
-        default=1.0,
-        metavar="N",
-        help="minutes for each target (default: 1)",
-    )
-    parser.add_argument(
-        "--target",
-        action="append",
-        choices=TARGETS,
-        help="what to fuzz; may be repeated (default: each in turn)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=1,
-        metavar="N",
-        help="where chance begins (default: 1)",
-    )
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="auto",
-        help="atheris is guided by coverage, mutations need nothing;"
-        " auto takes atheris where it is installed (default: auto)",
-    )
-    parser.add_argument(
-        "--corpus",
-        type=Path,
-        default=CORPUS,
-        metavar="DIRECTORY",
-        help="one directory of inputs for each target (default: tests/fuzz_corpus)",
-    )
+def _parser() -> Parser:
+    parser = Parser("fuzz", "Look for inputs that break a promise of evloop.", _EPILOG)
+    parser.set_defaults(minutes=1.0, seed=1, engine="auto", corpus=CORPUS)
+    for name, how, meaning in (
+        ("--minutes", {"type": value(_minutes), "metavar": "N"}, "for each target (default: 1)"),
+        ("--target", {"action": "append", "choices": TARGETS},
+         "what to fuzz; may be repeated (default: each in turn)"),
+        ("--seed", {"type": int, "metavar": "N"}, "where chance begins (default: 1)"),
+        ("--engine", {"choices": ENGINES}, "atheris is guided by coverage, mutations need nothing;"
+         " auto takes atheris where it is installed (default: auto)"),
+        ("--corpus", {"type": Path, "metavar": "DIRECTORY"},
+         "one directory of inputs for each target (default: tests/fuzz_corpus)"),
+    ):  # fmt: skip
+        parser.add_argument(name, help=meaning, **how)
     return parser
 
 
@@ -151,7 +139,7 @@ def _minutes(text: str) -> float:
     except ValueError:
         minutes = -1.0
     if not 0 < minutes <= _MAX_MINUTES:
-        raise argparse.ArgumentTypeError(f"{text}: a number over 0, and at most a week, is wanted")
+        raise ValueError("a number over 0, and at most a week, is wanted")
     return minutes
 
 

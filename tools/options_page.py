@@ -3,10 +3,11 @@
 Usage: python tools/options_page.py [--check]
 """
 
-import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+from marked import between, renew
 
 from evloop.cli.arguments import LONG_NAMES, SHORT_NAMES
 from evloop.settings.config import OPTIONS, default_text, option_name, variable_name
@@ -31,15 +32,8 @@ def page_tables() -> str:
 
 
 def with_options(document: str, tables: str) -> str:
-    """Return *document* with *tables* between its two marks.
-
-    Raises ValueError when the marks are missing.
-    """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError("there are no marks for the options")
-    return f"{before}{BEGIN}\n{tables}{END}{after}"
+    """Return *document* with *tables* between its marks. Raises ValueError without these."""
+    return between(document, BEGIN, END, tables)
 
 
 def _table(names: Iterable[str], *, variables: bool) -> str:
@@ -58,22 +52,7 @@ def _row(name: str) -> list[str]:
     return [names, f"`{default}`" if default else "", option.help, f"`{variable_name(name)}`"]
 
 
-def main() -> int:
-    """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only say whether they are current")
-    arguments = parser.parse_args()
-    old = []
-    for path, tables in ((README, readme_table()), (PAGE, page_tables())):
-        document = path.read_text(encoding="utf-8")
-        if document != (current := with_options(document, tables)):
-            old.append(path.name)
-            if not arguments.check:
-                path.write_text(current, encoding="utf-8")
-    if arguments.check:
-        print(f"out of date: {', '.join(old)}" if old else "current")
-    return 1 if old and arguments.check else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    tables = {README: readme_table(), PAGE: page_tables()}
+    current = {path: with_options(path.read_text("utf-8"), text) for path, text in tables.items()}
+    sys.exit(renew(current, __doc__.partition("\n")[0]))

@@ -3,9 +3,10 @@
 Usage: python tools/state_diagram.py [--check]
 """
 
-import argparse
 import sys
 from pathlib import Path
+
+from marked import between, renew
 
 from evloop.http1.states import state_diagram
 
@@ -15,30 +16,10 @@ END = "<!-- end of state diagram -->"
 
 
 def with_diagram(document: str) -> str:
-    """Return *document* with the present diagram between its two marks.
-
-    Raises ValueError when the marks are missing.
-    """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"no marks for the diagram in {DOCUMENT.name}")
-    return f"{before}{BEGIN}\n```mermaid\n{state_diagram()}\n```\n{END}{after}"
-
-
-def main() -> int:
-    """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only say whether it is current")
-    arguments = parser.parse_args()
-    document = DOCUMENT.read_text(encoding="utf-8")
-    current = with_diagram(document)
-    if arguments.check:
-        print("current" if document == current else "out of date")
-        return 0 if document == current else 1
-    DOCUMENT.write_text(current, encoding="utf-8")
-    return 0
+    """Return *document* with the diagram between its marks. Raises ValueError without these."""
+    return between(document, BEGIN, END, f"```mermaid\n{state_diagram()}\n```\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    current = with_diagram(DOCUMENT.read_text(encoding="utf-8"))
+    sys.exit(renew({DOCUMENT: current}, __doc__.partition("\n")[0]))

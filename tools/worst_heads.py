@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 
-from bench.heads import BROWSER_FIELDS
+from evloop_tools.bench.heads import BROWSER_FIELDS
 
 # Run as a program, Python puts tools/ on the path; evloop/ lies beside it.
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
@@ -89,6 +89,7 @@ _RANGES = ",".join(f"{9 * n}-{9 * n}" for n in range(MAX_SPECS))
 _ALIKE = ",".join([f"{0:0200}-"] * MAX_SPECS)
 _PARTS = ",".join(f"{9 * n}-{9 * n}" for n in range(MAX_PARTS))
 _CODINGS = ",".join(["br;q=0.999"] * MAX_CODINGS)
+_WEIGHTS = ",".join(["sha-256=0"] * 25)  # 249 bytes
 _DEEP = "/a" * (MAX_SEGMENTS - 1)
 # As much of everything as is read, in one head.
 _ALL = "\r\n".join(
@@ -139,6 +140,8 @@ HEADS: dict[str, bytes] = {
     "Accept parameters": _field("Accept: text/html", ";q=0.0001", target="/nothing"),
     "codings": _field("Accept-Encoding: ", "gzip;q=0.5,"),
     "codings, as many as are read": _field(f"Accept-Encoding: {_CODINGS}\r\nX: ", "a"),
+    "weights of digests": _field("Want-Repr-Digest: ", "sha-256=0,"),
+    "weights of digests, as many as are read": _field(f"Want-Repr-Digest: {_WEIGHTS}\r\nX: ", "a"),
     "ranges, all alike": _field("Range: bytes=0-0", ",0-0"),
     "ranges, commas": _field("Range: bytes=", ",", "0-0"),
     "ranges, as many as are read": _field(f"Range: bytes={_RANGES}\r\nX: ", "a"),

@@ -15,7 +15,9 @@ from evloop.settings.printable import shown
 COMMAND = "serve"
 """What is done without a command. A directory of this name is `./serve`."""
 COMPRESS = "compress"
-"""The other command, as the first word; it reads its own arguments (compress/command.py)."""
+TOOLS = ("monitor", "soak", "bench")
+OTHERS = (COMPRESS, *TOOLS)
+"""The other commands, each as the first word; they read their own arguments."""
 
 SHORT_NAMES = {"-b": "host", "-p": "port", "-v": "verbose"}
 LONG_NAMES = {option_name(name): name for name in OPTIONS} | {"--bind": "host"}
@@ -64,8 +66,8 @@ class Arguments:
         if len(paths) > 1:
             names = " ".join(shown(path) for path in paths)
             hint = ""
-            if not self.names_command and nearest(paths[0], [COMMAND]):
-                hint = f"; did you mean evloop {COMMAND} {shown(paths[1])}?"
+            if not self.names_command and (command := nearest(paths[0], (COMMAND, *OTHERS))):
+                hint = f"; did you mean evloop {command} {shown(paths[1])}?"
             raise UsageError(f"one directory is served, not {len(paths)}: {names}{hint}")
         return paths[0] if paths else "."
 

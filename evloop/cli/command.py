@@ -1,16 +1,26 @@
 """The command: from what was typed to the exit code."""
 
 import importlib
+import importlib.util
 import logging
 import os
 import resource
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 
 from evloop import __version__
 from evloop.cli import EXIT_ENVIRONMENT, EXIT_OK, EXIT_USAGE
-from evloop.cli.arguments import COMMAND, COMPRESS, Arguments, Question, UsageError, read_arguments
+from evloop.cli.arguments import (
+    COMMAND,
+    COMPRESS,
+    OTHERS,
+    Arguments,
+    Question,
+    UsageError,
+    read_arguments,
+)
 from evloop.cli.greeting import farewell, greeting
 from evloop.cli.streams import open_missing, with_log
 from evloop.cli.suggestions import did_you_mean
@@ -33,8 +43,8 @@ _log = logging.getLogger("evloop")
 def run(arguments: Sequence[str]) -> int:
     """Do what *arguments* say, and return the exit code."""
     open_missing()
-    if arguments and arguments[0] == COMPRESS:
-        return _compress(arguments[1:])
+    if arguments and arguments[0] in OTHERS:
+        return _leave_to(arguments[0], arguments[1:])
     messages.install()
     try:
         given = read_arguments(arguments)
@@ -48,13 +58,27 @@ def run(arguments: Sequence[str]) -> int:
     except ConfigError as error:
         return _complain(str(error), EXIT_USAGE)
     except ServerError as error:
-        return _complain(str(error), EXIT_ENVIRONMENT)
+        return _complain(f"{error}{_perhaps_a_command(given)}", EXIT_ENVIRONMENT)
 
 
-def _compress(arguments: Sequence[str]) -> int:
+def _leave_to(command: str, arguments: Sequence[str]) -> int:
     """Leave it to a module that is loaded by its name, so that no server imports it."""
-    code: int = importlib.import_module("evloop.compress.command").main(arguments)
+    code: int
+    if command == COMPRESS:
+        code = importlib.import_module("evloop.compress.command").main(arguments)
+    elif importlib.util.find_spec("evloop_tools"):
+        code = importlib.import_module("evloop_tools.programs").main(command, arguments)
+    else:  # a checkout that is not installed
+        print(f"evloop: {command} is in tools/: python tools/{command}.py", file=sys.stderr)
+        code = EXIT_ENVIRONMENT
     return code
+
+
+def _perhaps_a_command(given: Arguments) -> str:
+    """Return the command that a directory that is not there was meant to be, as did_you_mean()."""
+    if given.names_command or os.path.lexists(given.root):
+        return ""
+    return did_you_mean(given.root, (COMMAND, *OTHERS))
 
 
 def _complain(reason: str, code: int) -> int:
@@ -78,12 +102,15 @@ def _warn_of_variables(environment: Mapping[str, str]) -> None:
     known = [variable_name(name) for name in OPTIONS]
     for name in sorted(environment):
         if name.startswith(_PREFIX) and name not in known:
-            _log.warning(
-                "the variable %s is no option%s", printable(name), did_you_mean(name, known)
-            )
+            hint = did_you_mean(name, known, _PREFIX)
+            _log.warning("the variable %s is no option%s", printable(name), hint)
 
 
 def _serve(config: Config) -> int:
+    if config.qr:
+        from evloop.cli.qr import check_qr  # for those who ask for it alone
+
+        check_qr()
     _raise_descriptor_limit()
     for number in (signal.SIGUSR1, signal.SIGHUP):
         # Until the loop takes it, a signal to reopen the log has nothing to do, and must not kill.
@@ -96,6 +123,10 @@ def _serve(config: Config) -> int:
         if is_root():
             _log.warning("running as root; --user gives that up after binding")
         messages.say(greeting(server))
+        if config.open:
+            from evloop.cli.browser import open_browser  # for those who ask for it alone
+
+            open_browser(server.url)
         started = time.monotonic()
         server.run()
         _say_farewell(server, time.monotonic() - started)

@@ -5,15 +5,16 @@ import socket
 from collections.abc import Iterator
 
 from evloop import __version__
-from evloop.process.environment import is_loopback
+from evloop.cli.addresses import own_addresses
+from evloop.process.demonstration import tells_figures
+from evloop.process.environment import is_loopback, url_of
 from evloop.process.server import Server
+from evloop.settings.choices import Demo
 from evloop.settings.config import Config
 from evloop.settings.printable import printable
 from evloop.settings.units import format_size
 
-# Where nothing is sent to: a datagram socket that is connected has only looked up its route.
-_ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}  # RFC 5737, RFC 3849
-_DISCARD = 9  # RFC 863
+_STDERR = 2
 
 
 def greeting(server: Server) -> str:
@@ -25,6 +26,7 @@ def greeting(server: Server) -> str:
         *_addresses(server),
         *_remarks(server, root),
         *(_plan(server) if config.verbose else ()),
+        *(_code(server) if config.qr else ()),
         "Ctrl-C stops",
     ]
     return "\n  ".join(lines)
@@ -42,26 +44,37 @@ def _addresses(server: Server) -> Iterator[str]:
     if server.config.http_redirect:
         yield f"port {server.config.http_redirect} sends plain requests there"
     if server.config.tls_self_signed:
-        fingerprint = server.worker.fingerprints[0]
         yield "the certificate is self-signed, made now; its SHA-256:"
-        yield f"  {fingerprint}"
+        yield from (f"  {fingerprint}" for fingerprint in server.worker.fingerprints)
     if not all(is_loopback(host) for host, _ in server.addresses):
-        scheme = "https" if server.config.has_tls else "http"
-        others = "  ".join(_own_urls(server.addresses, scheme))
-        if others:
-            yield f"{others}  from elsewhere"
+        for url in urls_from_elsewhere(server.addresses, server.config.scheme):
+            if url not in server.urls:
+                yield f"{url}  from elsewhere"
         yield "others can reach it; -b 127.0.0.1 keeps it on this machine"
 
 
 def _remarks(server: Server, root: str) -> Iterator[str]:
     config = server.config
-    if not server.worker.has_index:
-        what = "is a listing" if server.worker.lists else "answers 404"
+    if not server.worker.service.has_index:
+        what = "is a listing" if server.worker.service.lists else "answers 404"
         yield f"no {' or '.join(config.index)} in {root}: / {what}"
+    if config.demo is Demo.ON or (config.verbose and tells_figures(config, server.addresses)):
+        yield "demo: /.well-known/evloop tells memory, connections and bytes sent to all who ask"
     if config.dev:
         yield "dev: browsers ask for each file every time"
     elif config.cache_control == Config().cache_control:
         yield "browsers keep files for 1 h; --dev asks every time"
+
+
+def _code(server: Server) -> Iterator[str]:
+    """Yield the code of the first address that others can reach."""
+    from evloop.cli.qr import qr_lines  # for those who ask for it alone
+
+    urls = urls_from_elsewhere(server.addresses, server.config.scheme)
+    if urls:
+        yield from qr_lines(urls[0], is_terminal=os.isatty(_STDERR))
+    else:
+        yield "no code: nobody else can reach it; -b 0.0.0.0 lets others in"
 
 
 def _plan(server: Server) -> Iterator[str]:
@@ -73,27 +86,19 @@ def _plan(server: Server) -> Iterator[str]:
         yield f"  {term.name.ljust(widest)}  {format_size(term.size):>10}"
 
 
-def _own_urls(addresses: list[tuple[str, int]], scheme: str) -> Iterator[str]:
-    """Yield where other machines find a server that listens on all addresses of this one."""
+def urls_from_elsewhere(addresses: list[tuple[str, int]], scheme: str = "http") -> list[str]:
+    """Return where other machines find a server that listens on *addresses*."""
     hosts = {host for host, _ in addresses}
     is_dual = "::" in hosts and all(":" in host for host in hosts)
+    urls = []
     for host, port in addresses:
         if host == "0.0.0.0" or (host == "::" and is_dual):
-            yield from (f"{scheme}://{own}:{port}/" for own in _own_address(socket.AF_INET))
+            urls += [url_of(own, port, scheme) for own in own_addresses(socket.AF_INET)]
         if host == "::":
-            yield from (f"{scheme}://[{own}]:{port}/" for own in _own_address(socket.AF_INET6))
-
-
-def _own_address(family: socket.AddressFamily) -> Iterator[str]:
-    """Yield the address that this machine has for others, if it has one."""
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((_ELSEWHERE[family], _DISCARD))
-            own: str = probe.getsockname()[0]
-    except OSError:  # no such family, or no route
-        return
-    if not is_loopback(own):
-        yield own
+            urls += [url_of(own, port, scheme) for own in own_addresses(socket.AF_INET6)]
+        elif host != "0.0.0.0" and not is_loopback(host):
+            urls.append(url_of(host, port, scheme))
+    return urls
 
 
 def _elapsed(seconds: float) -> str:

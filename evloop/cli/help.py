@@ -21,6 +21,8 @@ evloop {__version__}: a static file server whose memory stays constant
   evloop [serve] [ROOT] [options]    serves the files beneath ROOT, or beneath
                                      the current directory
   evloop compress [ROOT] [options]   writes compressed files for it to send
+  evloop monitor, soak, bench        watch a server, check all that it sends,
+                                     tell its costs: --help of each
 """
 _EXAMPLES = """
 Examples:
@@ -36,8 +38,7 @@ _QUESTIONS = """\
 _NOTES = """\
 Each option is also read from the environment: --port from EVLOOP_PORT.
 Sizes read as 32768, 32K, 32KiB or 1MiB (MiB = 1024^2; MB is refused), times as
-500ms, 10s or 2m. A directory that is called serve is ./serve,
-and compress ./compress.
+500ms, 10s or 2m. A directory that is called like a command is ./serve.
 
 Signals: SIGINT (Ctrl-C) and SIGTERM let downloads finish, a second one ends at
 once; SIGUSR1 and SIGHUP reopen the access log.

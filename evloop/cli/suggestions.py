@@ -17,7 +17,10 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return next((each for each in near if sorted(each) == letters), near[0] if near else None)
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return that as the end of a message; empty when no name is near."""
-    found = nearest(name, names)
-    return f"; did you mean {found}?" if found else ""
+def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
+    """Return that as the end of a message; empty when no name is near.
+
+    A *prefix* that all have in common says nothing of how near they are.
+    """
+    found = nearest(name.removeprefix(prefix), [each.removeprefix(prefix) for each in names])
+    return f"; did you mean {prefix}{found}?" if found else ""

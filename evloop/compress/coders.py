@@ -51,6 +51,27 @@ def decode(coding: str, data: bytes) -> bytes:
     return decoded
 
 
+def encode_against(old: bytes, new: bytes) -> bytes:
+    """Return *new* as one Zstandard frame with *old* as its dictionary. Raises ModuleNotFoundError.
+
+    The window is the least that reaches all of both, and no larger than clients must decode: 8
+    MiB, or 1.25 times the dictionary (RFC 9842 section 5).
+    """
+    zstd = _need("zstd")
+    most = max(8 * 1024 * 1024, len(old) + len(old) // 4)
+    wanted = max(len(old) + len(new), 1024)
+    window_log = min((wanted - 1).bit_length(), most.bit_length() - 1)
+    parameter = zstd.CompressionParameter
+    options = {
+        parameter.compression_level: _ZSTD_LEVEL,
+        parameter.window_log: window_log,
+        parameter.enable_long_distance_matching: 1,
+    }
+    dictionary = zstd.ZstdDict(old, is_raw=True)
+    coded: bytes = zstd.compress(new, options=options, zstd_dict=dictionary)
+    return coded
+
+
 def _zstd_encoder(size: int) -> Encode:
     coder = _need("zstd").ZstdCompressor(level=_ZSTD_LEVEL)
 

@@ -8,10 +8,12 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import NoReturn
 
 from evloop.compress.coders import REQUIREMENTS, is_installed
+from evloop.compress.delta import Delta, Leftover
+from evloop.compress.outcome import Outcome, Verdict
 from evloop.compress.pool import EXIT_INTERRUPTED, carry_out_all
 from evloop.compress.progress import Progress
-from evloop.compress.sidecar import ENDINGS, Outcome, Verdict, sidecar_path
-from evloop.compress.tree import find_tasks
+from evloop.compress.sidecar import ENDINGS, Task
+from evloop.compress.tree import find_deltas, find_leftovers, find_tasks
 from evloop.files.compressible import COMPRESSIBLE
 from evloop.settings.printable import printable
 from evloop.settings.units import format_size, parse_size
@@ -34,8 +36,11 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     given = _parser().parse_args(arguments)
-    if not os.path.isdir(given.root):
-        return _complain(f"{printable(given.root)} is no directory", EXIT_FAULTS)
+    for directory in filter(None, (given.root, given.against)):
+        if not os.path.isdir(directory):
+            return _complain(f"{printable(directory)} is no directory", EXIT_FAULTS)
+    if given.against and not is_installed("zstd"):
+        return _complain(_advice(["zstd"]), EXIT_FAULTS)
     codings, missing = _installed(given.formats or list(ENDINGS))
     if missing:
         _complain(_advice(missing), EXIT_FAULTS)
@@ -51,29 +56,41 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(given: argparse.Namespace, codings: list[str]) -> int:
     faults: list[OSError] = []
-    tasks = list(
-        find_tasks(
-            given.root, codings, tuple(given.types or COMPRESSIBLE), given.min_size, faults.append,
-            is_check=given.check,
-        )
-    )  # fmt: skip
-    tasks.sort(key=lambda task: -task.size)  # so that no large file is left for the end
-    progress = Progress(sum(task.size for task in tasks), sys.stderr)
+    rounds = _rounds(given, codings, faults.append)
+    progress = Progress(sum(job.size for jobs in rounds for job in jobs), sys.stderr)
     for error in faults:
         _complain(f"{printable(str(error.filename))}: {error.strerror}", EXIT_FAULTS)
-    for outcome in carry_out_all(tasks, given.jobs):
-        progress.note(outcome)
-        if outcome.verdict in _FAULTS:
-            progress.clear()
-            _tell(outcome)
+    for jobs in rounds:
+        for outcome in carry_out_all(jobs, given.jobs):
+            progress.note(outcome)
+            if outcome.verdict in _FAULTS:
+                progress.clear()
+                _tell(outcome)
     progress.clear()
-    print(_summary(progress, len({task.path for task in tasks})))
+    print(_summary(progress, len({task.path for task in rounds[0]})))
     found = sum(progress.counts[verdict] for verdict in _FAULTS)
     return EXIT_FAULTS if found or faults else EXIT_OK
 
 
+def _rounds(
+    given: argparse.Namespace, codings: list[str], on_error: Callable[[OSError], None]
+) -> tuple[list[Task], list[Leftover], list[Delta]]:
+    """Return what is done, one list after the other.
+
+    A difference must be smaller than the sidecars are, and may take the place of a leftover.
+    """
+    types, least, check = tuple(given.types or COMPRESSIBLE), given.min_size, given.check
+    tasks = list(find_tasks(given.root, codings, types, least, on_error, is_check=check))
+    tasks.sort(key=lambda task: -task.size)  # so that no large file is left for the end
+    leftovers = list(find_leftovers(given.root, on_error, is_check=check))
+    if not given.against:
+        return tasks, leftovers, []
+    deltas = find_deltas(given.root, given.against, types, least, on_error, is_check=check)
+    return tasks, leftovers, list(deltas)
+
+
 def _tell(outcome: Outcome) -> None:
-    path = printable(sidecar_path(outcome.task))
+    path = printable(outcome.task.sidecar)
     if outcome.verdict is Verdict.FAILED:
         _complain(f"{path}: {outcome.reason}", EXIT_FAULTS)
     else:
@@ -164,6 +181,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_jobs,
         default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
         help="processes at once (default: as many as there are processors)",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="OLD_ROOT",
+        help="write NAME.<digest>.dcz as well, the difference of each file to its version in the"
+        " tree of an older release, for `evloop serve --dictionaries on`",
     )
     parser.add_argument(
         "--check", action="store_true", help="write nothing, and tell what is missing or stale"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import active_children
 
-from evloop.compress.sidecar import Outcome, Task, carry_out
+from evloop.compress.outcome import Job, Outcome
 
 # Tasks that wait for each process: enough that none is idle, and few that a large tree is not
 # kept whole.
@@ -13,13 +13,13 @@ _WAITING = 4
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 
-def carry_out_all(tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
+def carry_out_all(tasks: Iterable[Job], jobs: int) -> Iterator[Outcome]:
     """Yield what comes of *tasks*, in the order in which they end, on *jobs* processes.
 
     Raises BrokenProcessPool when one of them is killed.
     """
     if jobs == 1:
-        yield from map(carry_out, tasks)
+        yield from (task.carry_out() for task in tasks)
         return
     executor = ProcessPoolExecutor(jobs, initializer=_end_at_once)
     try:
@@ -40,11 +40,11 @@ def carry_out_all(tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
     executor.shutdown()
 
 
-def _submit(executor: ProcessPoolExecutor, task: Task) -> Future[Outcome]:
+def _submit(executor: ProcessPoolExecutor, task: Job) -> Future[Outcome]:
     """Hand *task* over, which may start a process. SIGINT has to wait until that is ready."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return executor.submit(carry_out, task)
+        return executor.submit(task.carry_out)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from evloop.compress.sidecar import Outcome, Verdict
+from evloop.compress.outcome import Outcome, Verdict
 from evloop.settings.units import format_size
 
 _INTERVAL = 0.1  # seconds between two pictures: what an eye follows

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from typing import NamedTuple
 from evloop.files.content import Budget, Preloaded
 from evloop.files.digests import TABLE_SIZE, Digests
 from evloop.files.entry import Entry, Signature, etag_of_content, signature_of
+from evloop.files.mime import NO_TYPES
 from evloop.files.preload import CallAt, Preload
 from evloop.files.preloads import Preloads
 from evloop.files.reader import Reader
@@ -38,6 +39,8 @@ class CacheSettings(NamedTuple):
     memory_budget: int = 64 * 1024 * 1024
     revalidate: float = 1.0
     sharing: PreloadMode = PreloadMode.SHARED
+    types: Mapping[bytes, bytes] = NO_TYPES
+    """Media types by ending, which go before the usual ones."""
 
 
 # A file that changed less than this before it was read may change again without a new time
@@ -211,7 +214,9 @@ class Cache:
         try:
             quiet_ns = self._quiet_ns(signature)
             etag = self._digests.tag(fd, signature, now, quiet_ns=quiet_ns)
-            return Found(Entry(path, signature, etag, signature.size, checked=self._looked), fd)
+            checked, types = self._looked, self._settings.types
+            entry = Entry(path, signature, etag, signature.size, checked=checked, types=types)
+            return Found(entry, fd)
         except BaseException:
             close_descriptor(fd)
             raise
@@ -243,6 +248,7 @@ class Cache:
             checked=preload.checked,
             settled=preload.settled and is_same,
             compare_at=preload.checked + min(quiet, _MAX_UNCOMPARED),
+            types=self._settings.types,
         )
 
     def _compare(self, path: bytes, entry: Entry, fd: int, now: float) -> None:

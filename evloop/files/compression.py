@@ -193,8 +193,9 @@ class Compressor:
             checked=entry.checked,
             content=Preloaded(memoryview(bytes(job.coded)), self._budget, cost),
         )
+        coded.media_type = entry.media_type
         coded.coding = CODING
-        coded.varies = True
+        coded.vary = entry.vary
         self._budget.release(job.cost - cost)
         job.cost = 0  # what is left of it is the result's
         self._end()

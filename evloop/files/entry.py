@@ -1,6 +1,7 @@
 """One state of one file: what it is known by, and its bytes when they are in memory."""
 
 import os
+from collections.abc import Mapping
 from typing import NamedTuple
 
 try:  # hashlib would load OpenSSL, 2 MB, for an algorithm that Python has in itself
@@ -9,7 +10,7 @@ except ImportError:  # another Python
     from hashlib import blake2b
 
 from evloop.files.content import Preloaded
-from evloop.files.mime import media_type
+from evloop.files.mime import NO_TYPES, media_type
 
 _DIGEST_SIZE = 16  # bytes: with 128 bits no two files of a site are ever taken for one
 _SECOND_NS = 1_000_000_000
@@ -48,7 +49,8 @@ class Entry:
 
     `coding` is the content coding of the bytes, b"" for none; the media type is then that of what
     was coded. `coded` is the same state as a representation of another file in its coding.
-    `varies`: which of several codings is sent depends on the request.
+    `vary` are the request fields on which it depends which coding is sent, b"" for none. `sha256`
+    is that of the bytes, as far as they are in memory; b"" until somebody has made it.
     """
 
     __slots__ = (
@@ -62,9 +64,10 @@ class Entry:
         "mtime",
         "path",
         "settled",
+        "sha256",
         "signature",
         "size",
-        "varies",
+        "vary",
     )
 
     def __init__(
@@ -78,9 +81,10 @@ class Entry:
         settled: bool = True,
         compare_at: float = 0.0,
         content: Preloaded | None = None,
+        types: Mapping[bytes, bytes] = NO_TYPES,
     ) -> None:
         self.path = path
-        self.media_type = media_type(path)
+        self.media_type = media_type(path, types)
         self.signature = signature
         self.etag = etag
         self.size = size
@@ -91,7 +95,8 @@ class Entry:
         self.content = content
         self.coding = b""
         self.coded: Entry | None = None
-        self.varies = False
+        self.vary = b""
+        self.sha256 = b""
 
     @property
     def is_strong(self) -> bool:

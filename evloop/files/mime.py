@@ -1,5 +1,8 @@
 """Media types by file name ending; text is always declared as UTF-8."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 _TEXT = {
     "text/html": "html htm",
     "text/css": "css",
@@ -110,9 +113,16 @@ _BY_ENDING = {
 }
 
 
-def media_type(name: bytes) -> bytes:
-    """Return the Content-Type for a file called *name*, by its last ending."""
+NO_TYPES: Mapping[bytes, bytes] = MappingProxyType({})
+
+
+def media_type(name: bytes, given: Mapping[bytes, bytes] = NO_TYPES) -> bytes:
+    """Return the Content-Type for a file called *name*, by its last ending.
+
+    *given* are types by ending, without the dot and in lower case; they go first.
+    """
     stem, dot, ending = name.rpartition(b".")
     if not dot or not stem or stem.endswith(b"/"):
         return DEFAULT  # `.html` is a hidden file's name, not an ending
-    return _BY_ENDING.get(ending.lower(), DEFAULT)
+    ending = ending.lower()
+    return given.get(ending) or _BY_ENDING.get(ending, DEFAULT)

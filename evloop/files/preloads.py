@@ -192,9 +192,8 @@ class Preloads:
         )
 
     def _go_on(self, preload: Preload, now: float) -> None:
-        path = preload.path
         if not preload.waiting and now - preload.touched > _ABANDONED:
-            self.give_up(path, now)
+            self.give_up(preload.path, now)
             return
         try:
             if not self._step(preload, now):
@@ -205,9 +204,15 @@ class Preloads:
             result = _same(error)
         except MemoryError:
             result = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        except Exception:  # a defect, which the loop tells; nobody waits for ever because of it
+            self._finish(preload, OSError(errno.EIO, os.strerror(errno.EIO)), now)
+            raise
+        self._finish(preload, result, now)
+
+    def _finish(self, preload: Preload, result: Entry | OSError, now: float) -> None:
         if isinstance(result, OSError):
             self._release(preload.cost)
-        self._drop(path)
+        self._drop(preload.path)
         self._hand_over(preload, result, now)
         self._wake(preload, now)
 

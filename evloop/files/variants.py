@@ -9,12 +9,13 @@ used: whoever changed NAME forgot it, and its bytes would be those of another fi
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from evloop.files.cache import Cache, Found
 from evloop.files.compressible import is_compressed_already
 from evloop.files.entry import Entry, Signature, etag_of_coding, signature_of
+from evloop.files.faults import FAULTS_SIZE, NO_SIGNATURE, Complain, Faults
 from evloop.files.preload import Preload
 from evloop.files.reader import Reader
 from evloop.files.root import Root
@@ -44,20 +45,13 @@ _MAX_RECORDS_SIZE = 768 * 1024
 # growth of the table included: tests/files/test_variants.py.
 _RECORD_COST = 400
 _SIDECAR_COST = 400
-# Sidecars that were named in the log because they are not used. Who has more has a broken build.
-_MAX_NAMED = 256
-_MAX_NAMED_SIZE = 256  # bytes of a path
-_NAMED_COST = 600
-VARIANTS_SIZE = _MAX_RECORDS_SIZE + _MAX_NAMED * (_MAX_NAMED_SIZE + _NAMED_COST)
+VARIANTS_SIZE = _MAX_RECORDS_SIZE + FAULTS_SIZE
 """Bytes that all that is remembered may come to take."""
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.ENAMETOOLONG})
 # Says nothing about the file: the request is answered as one for a file that can't be opened.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _MAX_MAGIC = max(len(each.magic) for each in FORMATS)
-
-Complain = Callable[[bytes, str], None]
-"""Is told the path of a sidecar that is not used, and why."""
 
 
 class _Sidecar(NamedTuple):
@@ -89,10 +83,9 @@ class Variants:
         self._root = root
         self._reader = reader
         self._cache = cache
-        self._complain = complain
+        self._faults = Faults(complain)
         self._records: dict[bytes, _Record] = {}
         self._size = 0
-        self._named: dict[bytes, Signature] = {}
 
     def sizes(self, entry: Entry) -> Mapping[bytes, int]:
         """Return the bytes of each coding that *entry*, a file as it is, may be sent in.
@@ -121,7 +114,7 @@ class Variants:
         if found.entry.signature != sidecar.signature:
             found.close()
             raise FileNotFoundError(errno.ENOENT, "the sidecar was replaced")
-        return found._replace(entry=_coded(found.entry, entry, coding))
+        return found._replace(entry=coded_entry(found.entry, entry, coding))
 
     def _look(self, entry: Entry, known: _Record | None) -> _Record:
         """Look for all sidecars of *entry*; *known* is what was found the last time."""
@@ -168,13 +161,13 @@ class Variants:
         if not stat.S_ISREG(status.st_mode):
             return None
         signature = signature_of(status)
-        fault = _fault_of_times(signature, entry)
+        fault = fault_of_times(signature, entry)
         if not fault and (before is None or before.signature != signature):
             fault = self._fault_of_bytes(fd, signature, format_)
         if fault:
-            self._name(path, signature, fault)
+            self._faults.name(path, signature, fault)
             return None
-        self._named.pop(path, None)
+        self._faults.forget(path)
         return signature
 
     def _fault_of_bytes(self, fd: int, signature: Signature, format_: Format) -> str:
@@ -196,18 +189,7 @@ class Variants:
         if isinstance(error, BlockingIOError) or error.errno in _EXHAUSTED:
             raise error
         if error.errno not in _ABSENT:
-            self._name(path, Signature(0, 0, 0, 0, 0), f"can't be read: {error.strerror}")
-
-    def _name(self, path: bytes, signature: Signature, fault: str) -> None:
-        """Complain of this state of *path*, unless that was done."""
-        if self._named.get(path) == signature:
-            return
-        if len(path) > _MAX_NAMED_SIZE or (
-            len(self._named) >= _MAX_NAMED and path not in self._named
-        ):
-            return
-        self._named[path] = signature
-        self._complain(path, fault)
+            self._faults.name(path, NO_SIGNATURE, f"can't be read: {error.strerror}")
 
     def _remember(self, path: bytes, record: _Record) -> None:
         old = self._records.pop(path, None)
@@ -218,13 +200,14 @@ class Variants:
         self._records[path] = record
 
 
-def _fault_of_times(signature: Signature, entry: Entry) -> str:
+def fault_of_times(signature: Signature, entry: Entry) -> str:
+    """Return what is wrong with a sidecar of *entry* by its age; "" if nothing is."""
     if signature.mtime_ns < entry.signature.mtime_ns - MAX_LAG_NS:
         return "is older than its file"
     return ""
 
 
-def _coded(sidecar: Entry, entry: Entry, coding: bytes) -> Entry:
+def coded_entry(sidecar: Entry, entry: Entry, coding: bytes) -> Entry:
     """Return *sidecar* as a representation of *entry*; the same one as long as it is kept."""
     coded = sidecar.coded
     if coded is None:
@@ -236,7 +219,8 @@ def _coded(sidecar: Entry, entry: Entry, coding: bytes) -> Entry:
             checked=sidecar.checked,
             content=sidecar.content,
         )
+        coded.media_type = entry.media_type
         coded.coding = coding
-        coded.varies = True
+    coded.vary = entry.vary
     coded.checked = min(entry.checked, sidecar.checked)
     return coded

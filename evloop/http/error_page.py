@@ -25,6 +25,7 @@ p {{ margin: .5rem 0; opacity: .8; }}
 _EXPLANATIONS = {
     308: "This is a directory; its address ends in a slash.",
     400: "The server could not understand this request.",
+    401: "This site asks for a name and a password.",
     403: "The server may not read this file.",
     404: "There is no file at this address.",
     405: "This server only answers GET, HEAD and OPTIONS.",
@@ -33,6 +34,7 @@ _EXPLANATIONS = {
     414: "The address is longer than this server reads.",
     416: "The file has no bytes in the range that was asked for.",
     421: "This server does not know the host of this address.",
+    429: "There were too many wrong passwords. Please try again in a moment.",
     431: "The request's header fields are larger than this server reads.",
     500: "The server met an error of its own.",
     501: "This server does not know the request's method.",

@@ -7,6 +7,8 @@ IDENTITY = b"identity"
 CODINGS = (b"zstd", b"br", b"gzip")
 """The codings that are sent (RFC 8878, RFC 7932, RFC 1952). `deflate` is none of them: it means
 the zlib format (RFC 9110 section 8.4.1.2), which some clients read as something else."""
+DCZ = b"dcz"
+"""Zstandard with a dictionary that the client has (RFC 9842 section 5); `*` never means it."""
 MAX_ACCEPT_ENCODING_SIZE = 256
 """Bytes of a field that is read. Browsers send 23, and all codings that IANA has registered, each
 with a weight, take 160. A longer field is read as one that accepts no coding."""
@@ -14,14 +16,14 @@ MAX_CODINGS = 16
 """Members of it, likewise. Browsers send 4, and IANA has registered 11, aliases left out."""
 
 Weights = Mapping[bytes, int]
-"""The weight of each of CODINGS, and of IDENTITY where the field says something about that, in
-thousandths. 0: refused."""
+"""The weight of each of CODINGS, and of DCZ and IDENTITY where the field says something about
+them, in thousandths. 0: refused."""
 
 _NOTHING: Weights = dict.fromkeys(CODINGS, 0)
 _LARGEST_WEIGHT = 1000
 # Begins with a literal byte, which a search skips to; the value gets a comma in front. Every
 # repetition is possessive, so that no byte is read twice.
-_MEMBER = re.compile(rb",[ \t]*+(zstd|br|(?:x-)?gzip|identity|\*)[ \t]*+(;[^,]*+)?+(?=,|\Z)")
+_MEMBER = re.compile(rb",[ \t]*+(zstd|br|(?:x-)?gzip|identity|dcz|\*)[ \t]*+(;[^,]*+)?+(?=,|\Z)")
 _WEIGHT = re.compile(rb";[ \t]*+q=(?:0(?:\.([0-9]{0,3}))?|(1)(?:\.0{0,3})?)[ \t]*")
 _SAME = {b"x-gzip": b"gzip"}  # RFC 9110 section 8.4.1.3
 
@@ -44,6 +46,8 @@ def parse_accept_encoding(value: bytes | None) -> Weights:
     about_identity = listed.get(IDENTITY, others)
     if about_identity is not None:
         weights[IDENTITY] = about_identity
+    if DCZ in listed:
+        weights[DCZ] = listed[DCZ]
     return weights
 
 

@@ -21,10 +21,20 @@ class Request:
     `fields` maps lower-case names to values, of those names that decide about a response;
     lines of one name are joined by `, ` (RFC 9110 section 5.3). `keep_alive` is what the
     client asks for. A request with `has_body` is answered and its connection closed: nothing
-    here reads a body.
+    here reads a body. `peer` is the client's address, empty when nobody asks for it;
+    `waited_for` is what a responder has returned for it last that had to come first.
     """
 
-    __slots__ = ("fields", "has_body", "is_http_11", "keep_alive", "method", "target")
+    __slots__ = (
+        "fields",
+        "has_body",
+        "is_http_11",
+        "keep_alive",
+        "method",
+        "peer",
+        "target",
+        "waited_for",
+    )
 
     def __init__(
         self, method: bytes, target: bytes, fields: dict[bytes, bytes], *, is_http_11: bool
@@ -35,3 +45,5 @@ class Request:
         self.is_http_11 = is_http_11
         self.keep_alive = is_http_11
         self.has_body = False
+        self.peer = ""
+        self.waited_for: object = None

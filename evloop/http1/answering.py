@@ -47,17 +47,18 @@ class Wait:
             self.wake = None
 
 
-def answer(head: bytes, context: Context, now: float) -> Answer | Wait:
-    """Return what *head*, which is one whole request head, is answered with."""
-    return context.cache.recall(head, now) or plan(head, context, now)
+def answer(head: bytes, context: Context, now: float, peer: str = "") -> Answer | Wait:
+    """Return what *head*, which is one whole request head of *peer*, is answered with."""
+    return context.cache.recall(head, now) or plan(head, context, now, peer)
 
 
-def plan(head: bytes, context: Context, now: float) -> Answer | Wait:
+def plan(head: bytes, context: Context, now: float, peer: str = "") -> Answer | Wait:
     """Return what *head* is answered with, when it can't be recalled."""
     try:
-        request = parse_head(head)
+        request = parse_head(head, context.fields)
     except RequestError as error:
         return refuse(error, None, context, now)
+    request.peer = peer
     return answer_request(request, head, context, now)
 
 

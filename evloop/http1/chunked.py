@@ -4,7 +4,10 @@ from typing import Final
 
 from evloop.http.response import Body, Buffer, Window
 
+COPIED: Final = 32 * 1024
+"""Bytes of a chunk that are copied behind its line, at most: those of an ordinary refill."""
 _LAST_CHUNK: Final = b"0\r\n\r\n"
+_IN_MEMORY: Final = (memoryview, bytes)  # as a union it would be made anew for each refill
 
 
 class ChunkedBody:
@@ -18,7 +21,7 @@ class ChunkedBody:
 
     def __init__(self, source: Body) -> None:
         self._source = source
-        self._text = b""  # what goes out before more of the source does
+        self._text = b""  # the end of one chunk and the line of the next, as far as not sent
         self._left: int | None = 0  # bytes of the present chunk; None after the last chunk
 
     @property
@@ -34,38 +37,40 @@ class ChunkedBody:
         return True
 
     def peek(self) -> Buffer | Window | float:
-        if not self._text and not self._left:
-            waiting = self._begin_chunk()
-            if waiting is not None:
-                return waiting
-        if self._text:
+        if self._left is None:
             return self._text
-        assert self._left
+        if not self._left and self._source.done:
+            self._text, self._left = self._text + _LAST_CHUNK, None
+            return self._text
         piece = self._source.peek()
-        return piece[: self._left] if isinstance(piece, bytes | memoryview) else piece
+        if isinstance(piece, float):
+            return self._text or piece
+        if not isinstance(piece, _IN_MEMORY):
+            self._begin_chunk(piece.size)
+            return self._text or piece
+        left = self._begin_chunk(len(piece))
+        if not self._text:
+            return piece[:left]
+        return self._text + piece[: min(left, COPIED)]  # costs less than another send, and goes
 
     def advance(self, count: int) -> None:
-        if self._text:
-            self._text = self._text[count:]
-            return
-        assert self._left
-        self._source.advance(count)
-        self._left -= count
-        if not self._left:
-            self._text = b"\r\n"
+        paid = min(count, len(self._text))
+        self._text = self._text[paid:]
+        count -= paid
+        if count:
+            assert self._left
+            self._source.advance(count)
+            self._left -= count
+            if not self._left:
+                self._text = b"\r\n"
 
     def close(self) -> None:
         self._source.close()
         self._text, self._left = b"", None
 
-    def _begin_chunk(self) -> float | None:
-        """Make the line of the next chunk; return the seconds to wait when it can't be told."""
-        if self._source.done:
-            self._text, self._left = _LAST_CHUNK, None
-            return None
-        piece = self._source.peek()
-        if isinstance(piece, float):
-            return piece
-        self._left = len(piece) if isinstance(piece, bytes | memoryview) else piece.size
-        self._text = b"%x\r\n" % self._left
-        return None
+    def _begin_chunk(self, size: int) -> int:
+        """Return how much of the chunk is left; there is a line of *size* where none is begun."""
+        if not self._left:
+            self._left = size
+            self._text += b"%x\r\n" % size
+        return self._left

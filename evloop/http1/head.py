@@ -11,8 +11,8 @@ from evloop.http.target import decode_escapes
 MAX_FIELDS = 100
 """Field lines of a head; more are refused with 431. Apache's LimitRequestFields is 100, too."""
 MAX_READ_FIELDS = 32
-"""Lines of those fields that are read; more are refused with 431. There are twelve such fields,
-and a client sends each of them in one line."""
+"""Lines of those fields that are read; more are refused with 431. There are thirteen such fields,
+and two more that some sites ask for; a client sends each of them in one line."""
 MAX_CONNECTION_SIZE = 128
 """Bytes of a Connection field that is read. It holds a few options and names of fields."""
 MAX_HOST_ESCAPES = 255
@@ -28,14 +28,27 @@ _BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]|\r\Z")
 _HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]++(?:%25[0-9A-Za-z._~-]++)?\]|[A-Za-z0-9._~!$&'()*+,;=%-]*+)(?::[0-9]*+)?"
 )
-# The fields that decide about a response, in a head whose syntax was checked. The class in
-# front keeps the search from trying each name at each line.
-_FIELD = re.compile(
-    rb"\n(?=[ACHIRT])"
-    rb"(accept(?:-encoding)?|connection|content-length|host|range|transfer-encoding"
-    rb"|if-(?:match|modified-since|none-match|range|unmodified-since)):[ \t]*+([^\r]*+)",
-    re.IGNORECASE,
-)
+
+
+def field_pattern(*more: bytes) -> re.Pattern[bytes]:
+    """Return what picks the fields that decide about a response, and *more*, of a checked head.
+
+    *more* are names in lower case. The class in front keeps the search from trying each name at
+    each line.
+    """
+    initials = bytes(sorted({*b"achirtw", *(name[0] for name in more)}))
+    names = b"".join(b"|" + re.escape(name) for name in more)
+    return re.compile(
+        rb"\n(?=[%b])"
+        rb"(accept(?:-encoding)?|connection|content-length|host|range|transfer-encoding"
+        rb"|want-repr-digest|if-(?:match|modified-since|none-match|range|unmodified-since)%b)"
+        rb":[ \t]*+([^\r]*+)" % (initials, names),
+        re.IGNORECASE,
+    )
+
+
+FIELDS = field_pattern()
+"""The fields that every site reads."""
 _SPACE = 0x20
 # The parser calls a method for each field if there is one. Without methods it only checks.
 _NO_CALLBACKS = object()
@@ -55,8 +68,10 @@ def is_hopeless(received: bytes, searched: int = 0) -> bool:
     return line_feeds > 0 and received.count(b"\r\n", max(0, searched - 1)) < line_feeds
 
 
-def parse_head(head: bytes) -> Request:
+def parse_head(head: bytes, read: re.Pattern[bytes] = FIELDS) -> Request:
     """Return the request in *head*, which ends with its empty line and is one request.
+
+    *read*: the fields that are read, a field_pattern().
 
     Raises RequestError: 400 malformed, 431 too many fields, 501 an unknown method,
     505 a version other than 1.0 and 1.1.
@@ -72,7 +87,7 @@ def parse_head(head: bytes) -> Request:
     if len(parts) != 3 or parts[2] not in _IS_HTTP_11 or head[0] <= _SPACE:
         raise _malformed(head, None)
     method, target, version = parts
-    request = Request(method, target, _fields(head), is_http_11=_IS_HTTP_11[version])
+    request = Request(method, target, _fields(head, read), is_http_11=_IS_HTTP_11[version])
     _check(request)
     return request
 
@@ -87,9 +102,9 @@ def _check_syntax(head: bytes) -> None:
         raise _complaint(head, error) from error
 
 
-def _fields(head: bytes) -> dict[bytes, bytes]:
+def _fields(head: bytes, read: re.Pattern[bytes]) -> dict[bytes, bytes]:
     """Return the fields of *head* that decide about a response, lines of one name joined."""
-    lines = _FIELD.findall(head)
+    lines = read.findall(head)
     if len(lines) > MAX_READ_FIELDS:
         raise RequestError(431, "too many lines of the fields that are read")
     fields: dict[bytes, bytes] = {}

@@ -9,12 +9,15 @@ from evloop.http.response import Body, Buffer, Window
 from evloop.http1.answering import Wait, answer, answer_request, plan, refuse
 from evloop.http1.context import Context, MinRate
 from evloop.http1.framing import split_head
+from evloop.http1.pace import Pace, PacedBody, Pacing
 from evloop.http1.states import FINAL, TRANSITIONS, State
 from evloop.http1.writer import Answer
+from evloop.net.protocol import READ
 from evloop.observe.exchange import OVER_LIMIT, EndReason, Exchange
 
 # Names of the module are quicker to reach than members of an enum.
-_IDLE, _HEAD, _SENDING = State.IDLE, State.HEAD, State.SENDING
+_IDLE, _EMPTY_LINE = State.IDLE, State.EMPTY_LINE
+_HEAD, _SENDING = State.HEAD, State.SENDING
 _WAITING_FILE, _WAITING_DISK = State.WAITING_FILE, State.WAITING_DISK
 _LINGERING, _CLOSED, _ABORTED = State.LINGERING, State.CLOSED, State.ABORTED
 
@@ -42,6 +45,7 @@ class Http1Protocol:
         "_head",
         "_is_last",
         "_min_rate",
+        "_pace",
         "_received",
         "_wait",
         "_whole",
@@ -63,6 +67,7 @@ class Http1Protocol:
         self._wait: Wait | None = None  # in the two states that wait
         self._exchange: Exchange | None = None
         self._min_rate: MinRate | None = None
+        self._pace: Pace | None = None
 
     @property
     def deadline(self) -> float:
@@ -74,7 +79,8 @@ class Http1Protocol:
     @property
     def body(self) -> Body | None:
         """The body that is being sent, if it is not all in the socket already."""
-        return self._body
+        body = self._body
+        return body.source if isinstance(body, PacedBody) else body
 
     @property
     def room(self) -> int:
@@ -104,19 +110,24 @@ class Http1Protocol:
             if recalled is not None:
                 self._start(recalled, data, now)
                 return
-            if data.startswith(b"\r\n"):
+            if data.startswith(b"\r"):
                 data = _EMPTY_LINES.sub(b"", data, count=1)
                 if not data:
                     return  # nothing of a request has come: the idle deadline stands
+                if data == b"\r":
+                    self._enter(_EMPTY_LINE, self.since)  # and here it stands as well
+                    return
             self._received = data
             self._take_head(now, 0, data)
         elif state is _HEAD:
             searched = len(self._received)
             self._received += data
             self._take_head(now, searched)
+        elif state is _EMPTY_LINE:
+            self._end_empty_line(data, now)
 
     def receive_eof(self, now: float) -> None:
-        if self.state is _IDLE or self.state is _HEAD:
+        if self.state.interest & READ:
             self._end(_CLOSED, now)
 
     def sent(self, count: int, now: float) -> None:
@@ -154,7 +165,7 @@ class Http1Protocol:
             self._refuse(RequestError(408, "the request head took too long"), now)
         elif state is _SENDING:
             self._abort(EndReason.STALLED, now)
-        elif state is _IDLE:
+        elif state is _IDLE or state is _EMPTY_LINE:
             self._close_idle(now)
 
     def on_wake(self, wake: Callable[[float], None]) -> None:
@@ -186,7 +197,7 @@ class Http1Protocol:
             self._refuse(RequestError(503, _TOO_MANY, (_RETRY_AFTER,)), now)
 
     def finish(self, now: float) -> None:
-        if self.state is _IDLE:
+        if self.state is _IDLE or self.state is _EMPTY_LINE:
             self._close_idle(now)
         else:
             self._is_last = True
@@ -243,13 +254,16 @@ class Http1Protocol:
             self._turn_away_hello(now)
         elif head:
             plan_or_recall = plan if head is unknown else answer
-            found = plan_or_recall(head, self._context, now)
+            found = plan_or_recall(head, self._context, now, self.peer)
             if isinstance(found, Answer):
                 self._start(found, head, now)
             else:
                 self._wait_for(found, now + self._context.limits.file_timeout, now)
         elif not self._received:
             self._enter(_IDLE, now)
+        elif self._received == b"\r":
+            self._received = b""
+            self._enter(_EMPTY_LINE, now)
         elif self.state is not _HEAD:
             self._enter(_HEAD, now)
 
@@ -257,6 +271,14 @@ class Http1Protocol:
         """End in silence: whoever speaks TLS can't read an answer in HTTP."""
         self._context.observer.tls_hellos += 1
         self._end(_LINGERING, now)
+
+    def _end_empty_line(self, data: bytes, now: float) -> None:
+        """Go on with *data*, of which the first byte has to be the line feed."""
+        self._enter(_IDLE, self.since)
+        if not data.startswith(b"\n"):
+            self.receive_data(b"\r" + data[:1], now)  # which is refused
+        elif len(data) > 1:
+            self.receive_data(data[1:], now)
 
     def _refuse(self, error: RequestError, now: float) -> None:
         """Answer *error* to what was not understood, or to a peer that may not even ask."""
@@ -270,15 +292,30 @@ class Http1Protocol:
         observer.responses += 1
         if observer.logs:
             self._exchange = Exchange(head, found.status, found.head_size, now, found.reason)
+            if self._context.user_of is not None:
+                self._exchange.user = self._context.user_of(head)
         if found.after is not _IDLE:
             self._is_last = True
-        if found.buffers:
+        if self._context.pacing is not None:
+            self._start_paced(found, self._context.pacing)
+        elif found.buffers:
             self._whole = found
         else:
             self._head = found.head
             self._body = found.new_body()
+        if self._body is not None:
             self._min_rate = self._context.new_min_rate(now)
         self._enter(_SENDING, now)
+
+    def _start_paced(self, found: Answer, pacing: Pacing) -> None:
+        """Begin to send *found* no faster than this connection may be sent to."""
+        if found.buffers:
+            self._head, body = found.remainder(0)
+        else:
+            self._head, body = found.head, found.new_body()
+        if body is not None:
+            self._pace = self._pace or pacing.new_pace()
+            self._body = PacedBody(body, self._pace)
 
     def _pay(self, count: int) -> bool:
         """Take *count* bytes off head and body; return whether nothing is left."""
@@ -328,7 +365,7 @@ class Http1Protocol:
         wait = self._wait
         assert wait is not None, "WAITING_FILE without what it waits for"
         self._cancel_wait()
-        error = RequestError(503, "the disk took too long", (_RETRY_AFTER,))
+        error = RequestError(503, "what the response takes was too long in coming", (_RETRY_AFTER,))
         found = refuse(error, wait.request, self._context, now)
         self._start(found, wait.head, now)
 

@@ -39,6 +39,8 @@ class State(Enum):
 
     IDLE = "idle", READ, Retention.IDLE
     """Waits for the first byte of a request."""
+    EMPTY_LINE = "empty-line", READ, Retention.IDLE
+    """Has half of an empty line, and waits for a request as before."""
     HEAD = "head", READ, Retention.PARTIAL
     """Has a part of a request head and waits for the rest."""
     SENDING = "sending", WRITE, Retention.BUSY
@@ -60,21 +62,27 @@ FINAL = frozenset({State.LINGERING, State.CLOSED, State.ABORTED})
 
 TRANSITIONS: dict[State, dict[State, str]] = {
     State.IDLE: {
+        State.EMPTY_LINE: "half of an empty line",
         State.HEAD: "part of a head",
         State.SENDING: "a request",
         State.WAITING_FILE: "a request whose file is not in memory",
         State.LINGERING: "deadline or shutdown, soon after a response; TLS",
         State.CLOSED: "end of file, deadline, shutdown, reset",
     },
+    State.EMPTY_LINE: {
+        State.IDLE: "the other half, or what is none",
+        State.SENDING: "a refusal",
+        State.LINGERING: "deadline or shutdown, soon after a response",
+        State.CLOSED: "end of file, deadline, shutdown, reset",
+    },
     State.HEAD: {
-        State.IDLE: "it was but an empty line",
         State.SENDING: "the rest, a refusal, or the deadline (408)",
         State.WAITING_FILE: "a request whose file is not in memory",
-        State.LINGERING: "TLS, which is not spoken here",
         State.CLOSED: "end of file, shutdown, reset",
     },
     State.SENDING: {
         State.IDLE: "all sent",
+        State.EMPTY_LINE: "all sent, half of an empty line is here",
         State.HEAD: "all sent, part of the next head is here",
         State.SENDING: "all sent, the next request is here",
         State.WAITING_FILE: "all sent, the file of the next request is not in memory",

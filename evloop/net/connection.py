@@ -119,7 +119,8 @@ class Connection(Member):
             reset_on_close(sock)
         pool = self._pool
         pool.reactor.timers.forget(self)
-        pool.heavy.discard(self)
+        if self in pool.heavy:
+            pool.lighten(self)
         try:
             pool.reactor.remove(fd)
         finally:
@@ -235,7 +236,8 @@ class Connection(Member):
             self.close()  # the peer is gone
             return
         pool.reactor.timers.forget(self)
-        pool.heavy.discard(self)
+        if self in pool.heavy:
+            pool.lighten(self)
         pool.reactor.unregister(sock.fileno())
         self._socket = _NO_SOCKET
         pool.lingering.add(sock, self.protocol.peer, now)

@@ -12,8 +12,9 @@ from math import inf, nextafter
 from operator import itemgetter
 
 from evloop.net.linger import Lingering
-from evloop.net.protocol import Protocol, Retention
+from evloop.net.protocol import WRITE, Protocol, Retention
 from evloop.net.reactor import Reactor
+from evloop.net.timers import Call
 from evloop.observe.ratelimit import RateLimited
 
 SURVEY_INTERVAL = 25e-6
@@ -22,6 +23,9 @@ half a microsecond, so that a survey takes 2 % of the time (5 ms of 250 at 10,00
 SPARED = 0.25
 """Seconds for which nobody is closed to make room: after a handshake, or between two requests, a
 client on another continent has had time to ask."""
+LISTED = 1.0
+"""Seconds for which a survey's lists are kept, beyond the time of the next survey: of those who
+are on them many may have gone by themselves."""
 _MAX_ADDRESSES = 1024
 ADDRESSES_SIZE = _MAX_ADDRESSES * 256
 """Bytes that the remembered addresses may come to take."""
@@ -80,8 +84,10 @@ class ConnectionPool:
 
     __slots__ = (
         "_addresses",
+        "_forgetting",
         "_from",
         "_idle",
+        "_kept",
         "_next_survey",
         "_partial",
         "_woken",
@@ -101,6 +107,7 @@ class ConnectionPool:
         self.limits = limits
         self.count = 0
         self.heavy: set[Member] = set()
+        self._kept: set[Member] = set()  # of these, as long as the client likes
         self.refused = 0
         self.evicted = 0
         self.on_room: Callable[[], None] = lambda: None
@@ -109,6 +116,7 @@ class ConnectionPool:
         self._idle: list[tuple[float, Member]] = []  # since when; as _survey() says
         self._partial: list[tuple[float, Member]] = []
         self._next_survey = -inf
+        self._forgetting: Call | None = None
         self.lingering = Lingering(reactor, limits.linger_timeout, self.released)
         self.failures = RateLimited(LOG_INTERVAL)
         self._woken: deque[Member] = deque()
@@ -136,7 +144,7 @@ class ConnectionPool:
         An answer takes a connection for a while; a flood of them would take them all.
         """
         most = self.limits.per_address
-        if not most or self._from.get(_network(address), 0) < 2 * most:
+        if not most or self._from.get(network_of(address), 0) < 2 * most:
             return False
         self.refused += 1
         return True
@@ -146,7 +154,7 @@ class ConnectionPool:
         self.count += 1
         if not self.limits.per_address:
             return True
-        network = _network(address)
+        network = network_of(address)
         held = self._from.get(network, 0) + 1
         self._from[network] = held
         if held > self.limits.per_address:
@@ -159,7 +167,7 @@ class ConnectionPool:
         was_full = self.is_full
         self.count -= 1
         if self.limits.per_address:
-            network = _network(address)
+            network = network_of(address)
             held = self._from.pop(network) - 1
             if held:
                 self._from[network] = held
@@ -184,6 +192,17 @@ class ConnectionPool:
 
     # Room
 
+    @property
+    def spares_place(self) -> bool:
+        """Whether one more may be heavy while it sends: half of the places are left to partial
+        requests, since those of clients that do not read can't be taken back."""
+        return not self.limits.heavy or len(self._kept) < (self.limits.heavy + 1) // 2
+
+    def lighten(self, member: Member) -> None:
+        """Note that *member* is not heavy any more, or gone."""
+        self.heavy.discard(member)
+        self._kept.discard(member)
+
     def weigh(self, member: Member, now: float) -> bool:
         """Note whether *member* is heavy now; return False when there is no room for it.
 
@@ -192,12 +211,21 @@ class ConnectionPool:
         """
         heavy = self.heavy
         if not member.is_heavy:
-            heavy.discard(member)
+            if member in heavy:
+                self.lighten(member)
             return True
+        state = member.protocol.state
+        keeps = state.interest & WRITE != 0
+        if keeps and member not in self._kept and not self.spares_place:
+            return False
         if member not in heavy:
             if not self.make_room(now, member, heavy=True):
                 return False
             heavy.add(member)
+        if keeps:
+            self._kept.add(member)
+        elif not state.is_brief:
+            self._kept.discard(member)
         return True
 
     def make_room(self, now: float, asking: Member | None = None, *, heavy: bool = False) -> bool:
@@ -213,6 +241,9 @@ class ConnectionPool:
             return False
         self._next_survey = now + SURVEY_INTERVAL * self.count
         self._survey(now - SPARED)
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        self._forgetting = self.reactor.call_at(self._next_survey + LISTED, self._forget_survey)
         return self._evict_until_room(now, asking, heavy=heavy)
 
     def _has_room(self, *, heavy: bool) -> bool:
@@ -259,12 +290,16 @@ class ConnectionPool:
                 victims.append((protocol.since, member))
         # Of two requests that came together one was kept while the other was answered; a connection
         # that still sends is in the same state after that, and was not weighed again.
-        self.heavy -= {member for member in self.heavy if not member.is_heavy}
+        for member in [each for each in self.heavy if not each.is_heavy]:
+            self.lighten(member)
         for victims in (self._idle, self._partial):
             victims.sort(key=_SINCE, reverse=True)
 
+    def _forget_survey(self, now: float) -> None:
+        self._idle, self._partial = [], []
 
-def _network(address: str) -> str:
+
+def network_of(address: str) -> str:
     """Return the part of *address* that one client holds: an IPv6 host has a whole /64."""
     if ":" not in address:
         return address

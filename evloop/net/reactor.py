@@ -44,6 +44,7 @@ class Reactor:
         self._poller = poller or default_poller()
         self._clock = clock
         self._handlers: dict[int, Handler] = {}
+        self._gone: set[int] = set()  # in this turn
         self.timers = Timers()
         self.lag = LoopLag()
         self.now = clock()
@@ -61,6 +62,7 @@ class Reactor:
     def remove(self, fd: int) -> None:
         """Forget *fd*, which is about to be closed."""
         del self._handlers[fd]
+        self._gone.add(fd)
         self._poller.forget(fd)
 
     def call_at(self, when: float, callback: Callable[[float], None]) -> Call:
@@ -77,14 +79,17 @@ class Reactor:
         timeout = self.timers.timeout(self.now)
         if 0 <= max_wait < timeout or timeout < 0:
             timeout = max_wait
+        gone = self._gone
+        gone.clear()
         events = self._poller.poll(min(timeout, LONGEST_WAIT), MAX_EVENTS)
         now = self._clock()
         self.crowd = len(events)
         handlers = self._handlers
         for fd, bits in events:
             handler = handlers.get(fd)
-            if handler is None:
-                continue  # closed earlier in this turn
+            # What was closed in this turn may have left its number to another one.
+            if handler is None or fd in gone:
+                continue
             try:
                 handler.ready(bits, now)
             except Exception as error:
@@ -103,6 +108,7 @@ class Reactor:
     def unregister(self, fd: int) -> None:
         """Forget *fd*, which stays open."""
         del self._handlers[fd]
+        self._gone.add(fd)
         self._poller.unregister(fd)
 
     def descriptors(self) -> list[int]:

@@ -57,10 +57,9 @@ def _combined_line(
 ) -> str:
     at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(wall))
     referer, user_agent = _field(exchange, "referer"), _field(exchange, "user-agent")
-    user = _subject(exchange) or "-"
     return (
-        f'{peer} - {user} [{at}] "{_request_line(exchange)}" {exchange.status} {exchange.body_sent}'
-        f' "{referer or "-"}" "{user_agent or "-"}" {duration:.6f} {end.value}'
+        f'{peer} - {_user(exchange)} [{at}] "{_request_line(exchange)}" {exchange.status}'
+        f' {exchange.body_sent} "{referer or "-"}" "{user_agent or "-"}" {duration:.6f} {end.value}'
     )
 
 
@@ -76,6 +75,8 @@ def _json_line(peer: str, exchange: Exchange, end: EndReason, duration: float, w
         "referer": _field(exchange, "referer"),
         "user_agent": _field(exchange, "user-agent"),
     }
+    if exchange.user:
+        record["user"] = escape(exchange.user)
     if exchange.refusal:
         record["refusal"] = exchange.refusal
     security = exchange.security
@@ -99,17 +100,20 @@ def _request_line(exchange: Exchange) -> str:
     return escape(line)
 
 
+def _user(exchange: Exchange) -> str:
+    # The third field ends at a space, and a dash says that there was none.
+    user = escape(exchange.user or _subject(exchange)).replace(" ", "\\x20")
+    return "\\x2d" if user == "-" else user or "-"
+
+
 def _field(exchange: Exchange, name: str) -> str:
     found = _FIELDS[name].search(exchange.request_head)
     return escape(found[1]) if found is not None else ""
 
 
-def _subject(exchange: Exchange) -> str:
-    """Return the subject of a client's certificate as one word, as `%u` is to readers of logs."""
-    security = exchange.security
-    if security is None or not security.subject:
-        return ""
-    return escape(security.subject.encode()).replace(" ", "\\x20")
+def _subject(exchange: Exchange) -> bytes:
+    """Return the subject of the client's certificate; empty without one."""
+    return exchange.security.subject.encode() if exchange.security is not None else b""
 
 
 def escape(value: bytes) -> str:

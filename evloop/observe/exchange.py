@@ -31,7 +31,7 @@ class EndReason(Enum):
     """A defect of this program."""
 
 
-OVER_LIMIT = frozenset({408, 414, 431, 503})
+OVER_LIMIT = frozenset({408, 414, 429, 431, 503})
 """The statuses that tell a client that it is over a limit of time, size or number."""
 
 MAX_LOGGED_HEAD = 4 * 1024
@@ -44,11 +44,21 @@ class Exchange:
     `request_head` are the bytes as they came, MAX_LOGGED_HEAD at most; empty for a connection
     that was refused before it sent any. `head_size` are the bytes of the response's head, `sent`
     those of the whole response that the socket has taken. `started` is in seconds on the
-    reactor's clock. `refusal` says why there was an error response, or is empty. `security` is
-    that of a TLS connection.
+    reactor's clock. `user` is the name that came with a password, empty for none; whether that was
+    right the status says. `refusal` says why there was an error response, or is empty. `security`
+    is that of a TLS connection.
     """
 
-    __slots__ = ("head_size", "refusal", "request_head", "security", "sent", "started", "status")
+    __slots__ = (
+        "head_size",
+        "refusal",
+        "request_head",
+        "security",
+        "sent",
+        "started",
+        "status",
+        "user",
+    )
 
     def __init__(
         self, request_head: bytes, status: int, head_size: int, started: float, refusal: str
@@ -60,6 +70,7 @@ class Exchange:
         self.refusal = refusal
         self.security: Security | None = None
         self.sent = 0
+        self.user = b""
 
     @property
     def body_sent(self) -> int:

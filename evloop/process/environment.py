@@ -15,6 +15,7 @@ from evloop.observe.logwriter import LogWriter
 from evloop.process.privileges import Identity
 from evloop.settings.config import Config
 from evloop.settings.printable import printable
+from evloop.site.routes import SingleFile
 
 # Descriptors that are neither connections nor their files: the standard streams, the log,
 # the poller, the listeners, a look-up under way.
@@ -42,11 +43,19 @@ def connection_limit(wanted: int = 0) -> int:
     return max(1, min(wanted, available) if wanted else available // _DESCRIPTORS_PER_CONNECTION)
 
 
-def open_root(config: Config) -> Root:
-    """Open the directory that is served, or raise ServerError."""
+def open_root(config: Config) -> tuple[Root, SingleFile | None]:
+    """Open the directory that is served, or raise ServerError.
+
+    When a file is named its directory is opened, and the file returned: it is served alone. A
+    link to it is followed wherever it leads, since it is this file that was asked for.
+    """
     path = os.fsdecode(config.root)
     try:
-        return Root(path, config.symlinks)
+        if os.path.isfile(path):
+            real = os.path.realpath(path)
+            only = SingleFile(*map(os.fsencode, map(os.path.basename, (real, path))))
+            return Root(os.path.dirname(real), config.symlinks), only
+        return Root(path, config.symlinks), None
     except OSError as error:
         hint = "; name one that exists" if error.errno in _NO_DIRECTORY else ""
         raise ServerError(f"ROOT {printable(path)}: {error.strerror}{hint}") from error
@@ -99,6 +108,22 @@ def open_log(config: Config) -> LogWriter | None:
 
 def _log_trouble(path: str, error: OSError) -> ServerError:
     return ServerError(f"--access-log {printable(path)}: {error.strerror}")
+
+
+def listening(
+    config: Config, given: Sequence[socket.socket] = ()
+) -> tuple[list[socket.SocketType], list[socket.SocketType]]:
+    """Return the listening sockets, *given* or new, and those of `http_redirect`.
+
+    Raises ServerError; none is open then but those that were given.
+    """
+    with contextlib.ExitStack() as opened:
+        sockets = adopt_all(given, config) if given else listen(config)
+        for sock in sockets:
+            opened.callback(sock.close)
+        beside = listen_beside(config)
+        opened.pop_all()
+    return sockets, beside
 
 
 def listen(config: Config) -> list[socket.SocketType]:

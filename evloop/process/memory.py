@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from evloop.files.cache import DIGESTS_SIZE
 from evloop.files.compression import COMPRESSION_SIZE
+from evloop.files.faults import FAULTS_SIZE
 from evloop.files.listing import SORT_SIZE
 from evloop.files.variants import VARIANTS_SIZE
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
@@ -22,8 +23,10 @@ from evloop.observe.messages import MESSAGES_SIZE
 from evloop.settings.choices import Listing
 from evloop.settings.config import Config, ConfigError
 from evloop.settings.units import format_size
+from evloop.site.access.sizes import PASSWORDS_SIZE
 from evloop.site.directories import ARCHIVE_SIZE, MAX_ARCHIVES
 from evloop.site.listing import LISTING_SIZE, MAX_LISTINGS
+from evloop.site.origins import PREPARED_SIZE, constant_fields
 from evloop.site.routes import ROUTES_SIZE
 
 CONNECTION_SIZE = 7 * 1024
@@ -82,12 +85,12 @@ class MemoryPlan(NamedTuple):
     that wait for their turn, or a body of several parts."""
     compression: int
     """The state of the compressor, where there is one."""
-    handshakes: int
-    """What those that are under way may take beside their connections, and sessions of TLS 1.2."""
     heavy_size: int
     """What one of these may hold at the worst."""
     light_size: int = LIGHT_SIZE
     """What each of the others may hold."""
+    extra: tuple[Term, ...] = ()
+    """The parts that not every site has."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -98,13 +101,13 @@ class MemoryPlan(NamedTuple):
             Term("digests", DIGESTS_SIZE),
             Term("variants", VARIANTS_SIZE),
             Term("compression", self.compression),
-            Term("handshakes", self.handshakes),
             Term("addresses", ADDRESSES_SIZE),
             Term("log", LOG_SIZE),
             Term("messages", MESSAGES_SIZE),
             Term("directories", self.directories),
             Term("preloaded files", self.memory_budget),
             Term("connections", self.connections_size),
+            *self.extra,
         )
         live = sum(term.size for term in replaced)
         return (
@@ -151,10 +154,10 @@ def plan_memory(
         memory_budget=config.memory_budget,
         connections=most,
         heavy_connections=most,
-        handshakes=MAX_SESSIONS * HANDSHAKE_SIZE + TLS_CACHE_SIZE if config.has_tls else 0,
         compression=COMPRESSION_SIZE if config.compress else 0,
         heavy_size=CONNECTION_SIZE + config.max_head_size + tls + record,
         light_size=LIGHT_SIZE + tls,
+        extra=_extra(config),
     )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.
     limit = config.memory_limit or (cgroup_limit // 2 if cgroup_limit else 0)
@@ -167,6 +170,19 @@ def plan_memory(
         needed = f"at least {format_size(least.ceiling)} is wanted"
         raise ConfigError("--memory-limit", format_size(limit), needed)
     return least
+
+
+def _extra(config: Config) -> tuple[Term, ...]:
+    terms = []
+    if config.has_tls:
+        terms.append(Term("handshakes", MAX_SESSIONS * HANDSHAKE_SIZE + TLS_CACHE_SIZE))
+    if config.htpasswd:
+        terms.append(Term("passwords", PASSWORDS_SIZE))
+    if config.dictionaries:
+        terms.append(Term("dictionaries", FAULTS_SIZE))
+    if constant_fields(config.cors) is None:
+        terms.append(Term("origins", PREPARED_SIZE))
+    return tuple(terms)
 
 
 def _directories_size(config: Config) -> int:

@@ -3,11 +3,11 @@
 To be imported only where TLS is on: it loads OpenSSL, of 2 MiB and 25 ms.
 """
 
+from collections.abc import Iterator, Sequence
 from math import nextafter
 from socket import SocketType
 from typing import Any, Final
 
-from evloop.http.responder import Responder
 from evloop.http1.context import Context
 from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
@@ -78,14 +78,10 @@ class SecureService:
         certificates: Certificates,
         context: Context,
         pool: ConnectionPool,
-        site: Responder,
-        clock: Clock,
     ) -> None:
         self.certificates = certificates
         self._context = context
         self._pool = pool
-        self._site = site
-        self._clock = clock
         self._plain_contexts: list[Context] = []
         self._handshakes = Handshakes(
             pool.reactor,
@@ -110,22 +106,36 @@ class SecureService:
     def _new_http1(self, peer: str, now: float, security: Security) -> Protocol:
         return SecureHttp1Protocol(self._context, peer, now, security)
 
-    def listener(self, sock: SocketType, send_queue: int) -> Listener:
-        """Return a listener on *sock* that speaks TLS."""
+    def listeners(
+        self, sockets: Sequence[SocketType], plain_sockets: Sequence[SocketType], send_queue: int
+    ) -> Iterator[Listener]:
+        """Yield a listener on each of *sockets* that speaks TLS, and one on each of
+        *plain_sockets* that sends everybody to the first of these."""
+        for sock in sockets:
+            new_handshake = self._handshakes.new_protocol
+            yield Listener(sock, new_handshake, self._pool, send_queue, self._connect)
+        for sock in plain_sockets:
+            redirects = self._redirects(_port_of(sockets[0]), _port_of(sock))
+            yield Listener(sock, redirects, self._pool, send_queue)
 
-        def connect(
-            accepted: SocketType, protocol: Protocol, pool: ConnectionPool
-        ) -> SecureConnection:
-            return SecureConnection(accepted, protocol, pool, self._handshakes)
+    def _connect(
+        self, accepted: SocketType, protocol: Protocol, pool: ConnectionPool
+    ) -> SecureConnection:
+        return SecureConnection(accepted, protocol, pool, self._handshakes)
 
-        return Listener(sock, self._handshakes.new_protocol, self._pool, send_queue, connect)
-
-    def redirects(self, port: int, plain_port: int) -> ProtocolFactory:
+    def _redirects(self, port: int, plain_port: int) -> ProtocolFactory:
         """Return what answers on *plain_port* by sending everybody to HTTPS on *port*."""
-        site = RedirectSite(self._site, self._clock, self.certificates.serves, port, plain_port)
-        context = self._context
-        # Heads are remembered apart: the same one is answered otherwise here.
-        plain = Context(site, context.observer, HeadCache(0), context.limits)
+        shared = self._context
+        site = RedirectSite(shared.responder, Clock(), self.certificates.serves, port, plain_port)
+        plain = Context(
+            site,
+            shared.observer,
+            HeadCache(0),  # the same head is answered otherwise here
+            shared.limits,
+            fields=shared.fields,
+            pacing=shared.pacing,
+            user_of=shared.user_of,
+        )
         self._plain_contexts.append(plain)
         return lambda peer, now: Http1Protocol(plain, peer, now)
 
@@ -133,6 +143,11 @@ class SecureService:
         """Make each response the last of its connection from now on."""
         for context in self._plain_contexts:
             context.drain()
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """The SHA-256 of each certificate in use, the default one first."""
+        return [pair.fingerprint for pair in self.certificates.pairs]
 
     def figures(self) -> dict[str, Any]:
         """Return what a Snapshot says of handshakes."""
@@ -151,3 +166,8 @@ class SecureService:
     def close(self) -> None:
         """Look at the files no more."""
         self._next_check.cancel()
+
+
+def _port_of(sock: SocketType) -> int:
+    port: int = sock.getsockname()[1]
+    return port

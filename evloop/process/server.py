@@ -8,20 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from math import inf
 from socket import socket
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 from weakref import WeakSet
 
 from evloop.observe import messages
 from evloop.observe.snapshot import NO_FIGURES, Snapshot
 from evloop.process.cgroup import cgroup_limit
-from evloop.process.environment import (
-    ServerError,
-    adopt_all,
-    connection_limit,
-    listen,
-    listen_beside,
-    url_of,
-)
+from evloop.process.environment import ServerError, connection_limit, listening, url_of
 from evloop.process.memory import MemoryPlan, plan_memory, process_size
 from evloop.process.phases import (
     COMMANDS,
@@ -37,9 +30,6 @@ from evloop.process.worker import Worker
 from evloop.settings.config import Config
 from evloop.settings.keywords import Settings
 from evloop.settings.units import format_duration
-
-if TYPE_CHECKING:
-    from evloop.tls.certificates import Certificates
 
 __all__ = ["Phase", "Server"]
 
@@ -94,20 +84,16 @@ class Server:
         if self.phase is not Phase.NEW:
             raise RuntimeError(WRONG_PHASE[self.phase])
         config = self.config
-        certificates = _load_certificates(config)
+        certificates = None
+        if config.has_tls:
+            from evloop.process.secure import load_certificates  # which loads OpenSSL
+
+            certificates = load_certificates(config)
         limit = connection_limit(config.max_connections)
         plan = plan_memory(config, process_size(), limit, cgroup_limit())
-        sockets = adopt_all(self._given, config) if self._given else listen(config)
+        sockets, beside = listening(config, self._given)
         try:
-            beside = listen_beside(config)
-        except ServerError:
-            for sock in sockets:
-                sock.close()
-            raise
-        try:
-            worker = Worker(
-                config, plan, sockets, self._obey, certificates=certificates, plain_sockets=beside
-            )
+            worker = Worker(config, plan, sockets, self._obey, certificates, beside)
         except OSError as error:
             raise ServerError(f"can't open what serving takes: {error.strerror}") from error
         with self._lock:
@@ -283,8 +269,7 @@ class Server:
     @property
     def urls(self) -> list[str]:
         """What to open in a browser on this machine, for each listening socket."""
-        scheme = "https" if self.config.has_tls else "http"
-        return [url_of(host, port, scheme) for host, port in self.addresses]
+        return [url_of(host, port, self.config.scheme) for host, port in self.addresses]
 
     @property
     def url(self) -> str:
@@ -308,15 +293,6 @@ class Server:
         May be called from any thread.
         """
         return NO_FIGURES if self._worker is None else self._worker.snapshot()
-
-
-def _load_certificates(config: Config) -> "Certificates | None":
-    """Return what TLS takes, None where it is off: then OpenSSL is not loaded."""
-    if not config.has_tls:
-        return None
-    from evloop.process.secure import load_certificates
-
-    return load_certificates(config)
 
 
 _servers: WeakSet[Server] = WeakSet()

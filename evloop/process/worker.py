@@ -7,51 +7,28 @@ supervisor in a process of its own, tells it when to drain and when to close.
 import logging
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from math import inf, nextafter
 from socket import SocketType
 from typing import TYPE_CHECKING
 
 from evloop.files.bodies import FileBody
-from evloop.files.cache import Cache, CacheSettings
-from evloop.files.compression import Compressor
-from evloop.files.content import Budget
-from evloop.files.listing import SORT_SIZE
-from evloop.files.reader import Reader
-from evloop.files.root import Root
-from evloop.files.variants import Variants
-from evloop.http1.context import Context, Limits
-from evloop.http1.headcache import HeadCache
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
 from evloop.net.listener import Listener
-from evloop.net.pool import ConnectionPool, PoolLimits
+from evloop.net.pool import ConnectionPool
 from evloop.net.protocol import Closing, Retention
 from evloop.net.reactor import Reactor, Waker
-from evloop.observe.accesslog import AccessLog
-from evloop.observe.logwriter import LogWriter
-from evloop.observe.metrics import Metrics
 from evloop.observe.snapshot import Snapshot
-from evloop.process.environment import (
-    hand_over_log,
-    is_loopback,
-    open_log,
-    open_root,
-    shown_address,
-)
+from evloop.process.assembly import pool_limits
+from evloop.process.environment import hand_over_log, open_log, open_root, shown_address
 from evloop.process.memory import MemoryPlan
 from evloop.process.privileges import assume, find_identity, is_root
-from evloop.settings.choices import Listing, Transfer
+from evloop.process.service import OpenFiles, Outlook, Service
 from evloop.settings.config import Config
 from evloop.settings.development import as_served
-from evloop.settings.printable import printable
-from evloop.site.clock import Clock
-from evloop.site.directories import Directories
-from evloop.site.listing import Listings
-from evloop.site.negotiator import Negotiator
-from evloop.site.prepared import PreparedResponses
-from evloop.site.site import Site, SiteSettings
 
 if TYPE_CHECKING:
     from evloop.process.secure import SecureService
@@ -62,6 +39,8 @@ MAX_MEMORY_ERRORS = 50
 after each it is half a second, in which what is being sent makes room."""
 MEMORY_PAUSE = 0.01
 """Seconds to wait after a turn without memory, so that the loop does not spin."""
+MAX_FINISHED = 256
+"""Connections that are told to end in one turn, at most: to close an idle one takes 50 us."""
 
 _log = logging.getLogger("evloop")
 
@@ -84,7 +63,6 @@ class Worker:
         plan: MemoryPlan,
         sockets: Sequence[SocketType],
         on_bytes: Callable[[bytes, float], None],
-        *,
         certificates: "Certificates | None" = None,
         plain_sockets: Sequence[SocketType] = (),
     ) -> None:
@@ -94,18 +72,24 @@ class Worker:
             for sock in (*sockets, *plain_sockets):
                 opened.callback(sock.close)
             self.addresses = [shown_address(sock) for sock in sockets]
-            self._root, self._sink = _open_files(config, opened)
+            files = _open_files(config, opened)
+            self._root, _, self._sink = files
             self.reactor = Reactor()
             opened.callback(self.reactor.close)
             if self._sink is not None:
                 self._sink.attach(self.reactor.call_at)
             self.waker = Waker(self.reactor, on_bytes)
             opened.callback(self.waker.close)
-            self._build_site(config, plan)
-            opened.callback(self._cache.close)
-            if self._negotiator is not None:
-                opened.callback(self._negotiator.close)
-            self._pool = ConnectionPool(self.reactor, _pool_limits(config, plan))
+            self.service = Service(
+                config,
+                plan,
+                files,
+                self.reactor,
+                self.addresses,
+                Outlook(self.snapshot, lambda: self._pool.spares_place),
+            )
+            opened.callback(self.service.close)
+            self._pool = ConnectionPool(self.reactor, pool_limits(config, plan))
             self._pool.on_room = self._resume_listeners
             opened.callback(self._abort_connections)
             self._listeners: list[Listener] = []
@@ -113,102 +97,25 @@ class Worker:
             if certificates is not None:
                 from evloop.process import secure  # which loads OpenSSL
 
-                self.secure = secure.SecureService(
-                    config, certificates, self._context, self._pool, self._site, self._clock
-                )
+                context = self.service.context
+                self.secure = secure.SecureService(config, certificates, context, self._pool)
                 opened.callback(self.secure.close)
-            for sock in sockets:
-                self._listen(config, sock, opened)
-            for sock in plain_sockets:
-                assert self.secure is not None
-                port = sock.getsockname()[1]
-                factory = self.secure.redirects(self.addresses[0][1], port)
-                self._add(Listener(sock, factory, self._pool, config.queue_size), opened)
+            for listener in self._new_listeners(sockets, plain_sockets, config.queue_size):
+                opened.callback(listener.close)
+                self._listeners.append(listener)
             self._opened = opened.pop_all()
 
-    def _listen(self, config: Config, sock: SocketType, opened: ExitStack) -> None:
+    def _new_listeners(
+        self, sockets: Sequence[SocketType], plain_sockets: Sequence[SocketType], send_queue: int
+    ) -> Iterator[Listener]:
         if self.secure is not None:
-            listener = self.secure.listener(sock, config.queue_size)
-        else:
-            listener = Listener(sock, self._new_protocol, self._pool, config.queue_size)
-        self._add(listener, opened)
-
-    def _add(self, listener: Listener, opened: ExitStack) -> None:
-        opened.callback(listener.close)
-        self._listeners.append(listener)
-
-    def _build_site(self, config: Config, plan: MemoryPlan) -> None:
-        """Put together what answers requests."""
-        self._reader = Reader(config.refill_size)
-        self._head_cache = HeadCache()
-        self._prepared = PreparedResponses(self._head_cache.forget)
-        cache_settings = CacheSettings(
-            config.max_in_memory_size, plan.memory_budget, config.revalidate, config.preload
-        )
-        self._index_names = [
-            name for name in config.index if config.hidden or not name.startswith(".")
-        ]
-        self._cache = Cache(
-            self._root,
-            self._reader,
-            cache_settings,
-            self._forget_responses,
-            call_at=self.reactor.call_at,
-        )
-        site_settings = SiteSettings(
-            tuple(os.fsencode(name) for name in config.index),
-            config.cache_control.encode(),
-            config.hidden,
-            config.transfer is Transfer.SENDFILE and not config.has_tls,  # nothing to encrypt
-            int(config.hsts),
-        )
-        self._clock = Clock()
-        self._negotiator = self._new_negotiator(config)
-        self._site = Site(
-            self._cache,
-            self._reader,
-            self._clock,
-            site_settings,
-            self._prepared,
-            directories=self._directories(config),
-            negotiator=self._negotiator,
-        )
-        log = AccessLog(self._sink, config.log_format) if self._sink is not None else None
-        self._metrics = Metrics(log)
-        self._context = Context(self._site, self._metrics, self._head_cache, _limits(config))
-
-    def _directories(self, config: Config) -> Directories:
-        """Return what answers for directories without an index, or that are asked for whole."""
-        is_local = all(is_loopback(host) for host, _ in self.addresses)
-        lists = is_local if config.listing is Listing.AUTO else config.listing is Listing.ON
-        self.lists = lists
-        budget, hidden = Budget(SORT_SIZE), config.hidden
-        listings = archives = None
-        if lists:
-            listings = Listings(self._root, budget, hidden=hidden, has_archives=config.archives)
-        if config.archives:
-            # With tarfile, which costs a megabyte.
-            from evloop.site.archives import Archives
-
-            archives = Archives(self._root, self._reader, budget, hidden=hidden)
-        return Directories(listings, archives)
-
-    def _new_negotiator(self, config: Config) -> Negotiator | None:
-        cache = self._cache
-        variants = compressor = None
-        if config.precompressed:
-            variants = Variants(self._root, self._reader, cache, _name_unused)
-        if config.compress:
-            compressor = Compressor(cache.store, cache.budget, self.reactor.call_at)
-        return Negotiator(variants, compressor) if variants or compressor else None
+            yield from self.secure.listeners(sockets, plain_sockets, send_queue)
+            return
+        for sock in sockets:
+            yield Listener(sock, self._new_protocol, self._pool, send_queue)
 
     def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
-        return Http1Protocol(self._context, peer, now)
-
-    def _forget_responses(self) -> None:
-        """Release what responses hold: a file they were made of has gone."""
-        self._head_cache.clear()
-        self._prepared.clear()
+        return Http1Protocol(self.service.context, peer, now)
 
     # The loop
 
@@ -231,7 +138,7 @@ class Worker:
         self._memory_errors += 1
         if self._memory_errors >= MAX_MEMORY_ERRORS:
             raise MemoryError(f"no memory in {MAX_MEMORY_ERRORS} turns")
-        self._forget_responses()
+        self.service.forget_responses()
         if self._memory_errors == 1:
             _log.error("out of memory, going on")
         time.sleep(MEMORY_PAUSE)
@@ -240,15 +147,23 @@ class Worker:
 
     def drain(self, now: float) -> int:
         """Stop accepting and let each answer be the last; return how many are under way."""
-        self._context.drain()
+        self.service.context.drain()
         if self.secure is not None:
             self.secure.drain()
         for listener in self._listeners:
             listener.drain(now)
-        for connection in self.connections():
-            connection.finish(now)
+        self._finish_some(deque(self.connections()), now)
         states = [connection.protocol.state for connection in self.connections()]
         return sum(state.retention is not Retention.IDLE for state in states)
+
+    def _finish_some(self, waiting: deque[Connection], now: float) -> None:
+        """Let each of *waiting* end when it is idle; some now, the others in the next turns."""
+        for _ in range(min(len(waiting), MAX_FINISHED)):
+            waiting.popleft().finish(now)
+        if waiting:
+            self.reactor.call_at(
+                nextafter(now, inf), lambda later: self._finish_some(waiting, later)
+            )
 
     @property
     def is_idle(self) -> bool:
@@ -289,11 +204,13 @@ class Worker:
         for fd in descriptors:
             os.dup2(null, fd, inheritable=False)
         os.close(null)
-        self._cache.close()
+        self.service.cache.close()
         self._root.close()
 
     def _shared_descriptors(self) -> list[int]:
         descriptors = [*self.reactor.descriptors(), self.waker.writer.fileno()]
+        if self.service.inbox is not None:
+            descriptors.append(self.service.inbox.writer_descriptor)
         descriptors += self._pool.lingering.descriptors()
         if self._sink is not None and self._sink.descriptor >= 0:
             descriptors.append(self._sink.descriptor)
@@ -305,7 +222,7 @@ class Worker:
             for connection in self.connections():
                 ends.callback(connection.shut_down, now)
             ends.callback(self._pool.lingering.close)
-        self._forget_responses()
+        self.service.forget_responses()
 
     def _resume_listeners(self) -> None:
         for listener in self._listeners:
@@ -316,13 +233,7 @@ class Worker:
     @property
     def fingerprints(self) -> list[str]:
         """The SHA-256 of each certificate in use, the default one first; none without TLS."""
-        pairs = self.secure.certificates.pairs if self.secure is not None else []
-        return [pair.fingerprint for pair in pairs]
-
-    @property
-    def has_index(self) -> bool:
-        """Whether the root itself has a page to show. Looks at the disk."""
-        return any(self._cache.is_file(os.fsencode(name)) for name in self._index_names)
+        return self.secure.fingerprints if self.secure is not None else []
 
     def connections(self) -> list[Connection]:
         """Return those that are open now. May be called from any thread."""
@@ -334,7 +245,7 @@ class Worker:
         protocols = [each for each in all_protocols if isinstance(each, Http1Protocol)]
         bodies = [body for protocol in protocols if (body := protocol.body) is not None]
         sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
-        metrics, reader = self._metrics, self._reader
+        metrics, reader, cache = self.service.metrics, self.service.reader, self.service.cache
         connections = Counter(protocol.state.value for protocol in all_protocols)
         if lingering := len(self._pool.lingering):
             connections[Closing.LINGER.value] = lingering
@@ -344,8 +255,8 @@ class Worker:
             download_sizes=sizes,
             bytes_to_send=sum(body.remaining or 0 for body in bodies),
             bytes_buffered=sum(protocol.buffered for protocol in protocols),
-            bytes_preloaded=self._cache.budget.used,
-            files_preloaded=len(self._cache),
+            bytes_preloaded=cache.budget.used,
+            files_preloaded=len(cache),
             responses=metrics.responses,
             bytes_sent=metrics.bytes_sent,
             ends={end.value: count for end, count in metrics.ends.items()},
@@ -360,14 +271,14 @@ class Worker:
         )
 
 
-def _open_files(config: Config, opened: ExitStack) -> tuple[Root, LogWriter | None]:
+def _open_files(config: Config, opened: ExitStack) -> OpenFiles:
     """Open the root and the log, and become whom *config* asks for in between.
 
     The root is opened before, since its parents may be closed to that user. The log is opened
     after, since a link in its place must lead nowhere that the user could not go.
     """
     identity = find_identity(config.user, config.group)
-    root = open_root(config)
+    root, only = open_root(config)
     opened.callback(root.close)
     if identity is not None:
         if is_root():
@@ -376,30 +287,4 @@ def _open_files(config: Config, opened: ExitStack) -> tuple[Root, LogWriter | No
     sink = open_log(config)
     if sink is not None:
         opened.callback(sink.close)
-    return root, sink
-
-
-def _name_unused(path: bytes, fault: str) -> None:
-    """Say once which precompressed file is not sent, and why."""
-    _log.warning("%s %s and is not sent", printable(os.fsdecode(path)), fault)
-
-
-def _limits(config: Config) -> Limits:
-    return Limits(
-        idle_timeout=config.idle_timeout,
-        head_timeout=config.head_timeout,
-        send_timeout=config.send_timeout,
-        linger_timeout=config.linger_timeout,
-        max_head_size=config.max_head_size,
-        min_rate=config.min_rate,
-        min_rate_grace=config.min_rate_grace,
-    )
-
-
-def _pool_limits(config: Config, plan: MemoryPlan) -> PoolLimits:
-    return PoolLimits(
-        connections=plan.connections,
-        per_address=config.max_connections_per_ip,
-        heavy=plan.heavy_connections,
-        linger_timeout=config.linger_timeout,
-    )
+    return OpenFiles(root, only, sink)

@@ -40,6 +40,15 @@ class Listing(Enum):
     OFF = "off"
 
 
+class Demo(Enum):
+    """Whether the server's own figures have an address."""
+
+    AUTO = "auto"
+    """Where the default root is served, while only loopback addresses are listened on."""
+    ON = "on"
+    OFF = "off"
+
+
 class LogFormat(Enum):
     """How a response is written down."""
 

@@ -5,20 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from evloop.settings import tls
 from evloop.settings.bind import without_brackets
-from evloop.settings.choices import (
-    Listing,
-    LogFormat,
-    PreloadMode,
-    Symlinks,
-    TlsVersion,
-    Transfer,
-)
+from evloop.settings.choices import Demo, LogFormat, PreloadMode, Transfer
 from evloop.settings.options import (
     Option,
-    check_field_value,
-    check_file_name,
     check_host,
     check_name,
     check_path,
@@ -31,10 +21,9 @@ from evloop.settings.options import (
     whole_option,
 )
 from evloop.settings.printable import shown
+from evloop.settings.site_config import RootPath
+from evloop.settings.tls_config import LEAST_REFILL, TlsConfig, check_together
 from evloop.settings.units import format_size
-
-RootPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-"""What names the directory that is served."""
 
 
 class ConfigError(ValueError):
@@ -45,7 +34,7 @@ class ConfigError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(TlsConfig):
     """The settings of a server. Sizes are bytes, times seconds.
 
     Each setting takes a value of its type, or the text that the command line would take: "32KiB",
@@ -55,7 +44,6 @@ class Config:
     Raises ConfigError, which names the setting, for values that can't be used.
     """
 
-    root: RootPath = "."
     host: tuple[str, ...] = field(
         default=("127.0.0.1", "::1"),
         metadata=texts_option(
@@ -111,56 +99,23 @@ class Config:
         default=64 * 1024,
         metadata=size_option(4096, "unsent bytes the kernel may hold per connection", 1024**3),
     )
-    revalidate: float = field(
-        default=1.0,
-        metadata=duration_option(0, "a cached file is checked on the disk at most this often"),
-    )
-    index: tuple[str, ...] = field(
-        default=("index.html",),
-        metadata=texts_option(
-            "NAME", "file that answers for its directory; may be repeated", check_file_name
+    limit_rate: int = field(
+        default=0,
+        metadata=size_option(
+            0, "bytes per second that a connection is sent, at most; 0: any number", 1024**4
         ),
     )
-    listing: Listing = field(
-        default=Listing.AUTO,
+    limit_rate_after: int = field(
+        default=0,
+        metadata=size_option(0, "the rate is limited after so many bytes of a connection"),
+    )
+    demo: Demo = field(
+        default=Demo.AUTO,
         metadata=choice_option(
-            Listing,
-            "whether a directory without an index is listed;"
-            " auto: while only loopback addresses are listened on",
-        ),
-    )
-    archives: bool = field(
-        default=False,
-        metadata=switch_option(
-            "whether a directory is sent whole for ?archive=tar or ?archive=zip"
-        ),
-    )
-    cache_control: str = field(
-        default="public, max-age=3600",
-        metadata=text_option("VALUE", "Cache-Control of every file", check_field_value),
-    )
-    symlinks: Symlinks = field(
-        default=Symlinks.INSIDE,
-        metadata=choice_option(
-            Symlinks, "symbolic links to follow: those that stay beneath ROOT, none, or all"
-        ),
-    )
-    hidden: bool = field(
-        default=False,
-        metadata=switch_option(
-            "whether names with a leading dot are served; /.well-known/ always is"
-        ),
-    )
-    precompressed: bool = field(
-        default=True,
-        metadata=switch_option(
-            "whether NAME.zst, NAME.br and NAME.gz beside NAME are sent to clients that accept them"
-        ),
-    )
-    compress: bool = field(
-        default=False,
-        metadata=switch_option(
-            "whether preloaded text of 1 KiB and more that has no such file is compressed in memory"
+            Demo,
+            "whether /.well-known/evloop tells the server's memory, connections and bytes sent, as"
+            " the page in public/ shows them; auto: for the default ROOT, while only loopback"
+            " addresses are listened on",
         ),
     )
     idle_timeout: float = field(
@@ -240,27 +195,20 @@ class Config:
             "whether the start also tells the strategy and the memory plan, term by term"
         ),
     )
-    tls_cert: tuple[str, ...] = field(default=(), metadata=tls.CERT)
-    tls_key: tuple[str, ...] = field(default=(), metadata=tls.KEY)
-    tls_key_password_file: str = field(default="", metadata=tls.KEY_PASSWORD_FILE)
-    tls_min_version: TlsVersion = field(default=TlsVersion.TLS_1_2, metadata=tls.MIN_VERSION)
-    tls_client_ca: str = field(default="", metadata=tls.CLIENT_CA)
-    tls_self_signed: bool = field(default=False, metadata=tls.SELF_SIGNED)
-    tls_allow_expired: bool = field(default=False, metadata=tls.ALLOW_EXPIRED)
-    http_redirect: int = field(default=0, metadata=tls.HTTP_REDIRECT)
-    hsts: float = field(default=0.0, metadata=tls.HSTS)
+    open: bool = field(
+        default=False, metadata=switch_option("whether the command opens the site in a browser")
+    )
+    qr: bool = field(
+        default=False,
+        metadata=switch_option("whether the start shows the address as a code for phones"),
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", _read_root(self.root))
         for name, option in OPTIONS.items():
             value = read_setting(option_name(name), getattr(self, name), option)
             object.__setattr__(self, name, value)  # the way round `frozen` for its own class
-        tls.check_together(self, _refusal)
-
-    @property
-    def has_tls(self) -> bool:
-        """Whether `port` speaks TLS."""
-        return bool(self.tls_cert) or self.tls_self_signed
+        check_together(self, self.port, _refusal)
 
     @property
     def queue_size(self) -> int:
@@ -271,7 +219,7 @@ class Config:
     @property
     def refill_size(self) -> int:
         """Bytes of a refill: `chunk_size`, and over TLS at least 64 KiB, four records."""
-        return max(self.chunk_size, tls.LEAST_REFILL) if self.has_tls else self.chunk_size
+        return max(self.chunk_size, LEAST_REFILL) if self.has_tls else self.chunk_size
 
     @property
     def strategy(self) -> str:
@@ -326,7 +274,7 @@ def read_setting(source: str, value: object, option: Option) -> Any:
     if not option.repeatable:
         return _read_one(source, value, option)
     members = value if isinstance(value, list | tuple) else (value,)
-    if len(members) < option.least:
+    if not members and not option.may_be_empty:
         raise ConfigError(source, "()", "at least one is wanted")
     return tuple(_read_one(source, each, option) for each in members)
 

@@ -29,9 +29,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "symlinks",
         "precompressed",
         "compress",
+        "dictionaries",
+        "type",
         "revalidate",
         "transfer",
+        "demo",
     ),
+    "Access": ("htpasswd", "cors", "isolate"),
     "Memory": (
         "memory_limit",
         "memory_budget",
@@ -52,9 +56,10 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "linger_timeout",
         "min_rate",
         "min_rate_grace",
+        "limit_rate",
+        "limit_rate_after",
     ),
     "Logging": ("access_log", "log_format", "verbose"),
-    "Process": ("user", "group", "shutdown_timeout"),
     "TLS": (
         "tls_cert",
         "tls_key",
@@ -66,6 +71,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "http_redirect",
         "hsts",
     ),
+    "Process": ("open", "qr", "user", "group", "shutdown_timeout"),
 }
 """Every option, in one group each (tests/settings/test_groups.py)."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from evloop.settings.choices import (
+    Demo,
     Listing,
     LogFormat,
     PreloadMode,
@@ -14,7 +15,7 @@ from evloop.settings.choices import (
     TlsVersion,
     Transfer,
 )
-from evloop.settings.config import RootPath
+from evloop.settings.site_config import RootPath
 
 Size = int | str
 """Bytes, or `32KiB`."""
@@ -28,15 +29,6 @@ class Settings(TypedDict, total=False):
     """Each setting of a Config (tests/settings/test_keywords.py)."""
 
     root: RootPath
-    host: str | Sequence[str]
-    port: int | str
-    dev: Switch
-    max_in_memory_size: Size
-    chunk_size: Size
-    memory_budget: Size
-    preload: PreloadMode | str
-    transfer: Transfer | str
-    send_queue: Size
     revalidate: Duration
     index: str | Sequence[str]
     listing: Listing | str
@@ -46,6 +38,32 @@ class Settings(TypedDict, total=False):
     hidden: Switch
     precompressed: Switch
     compress: Switch
+    dictionaries: Switch
+    type: str | Sequence[str]
+    cors: str | Sequence[str]
+    isolate: Switch
+    htpasswd: str
+    tls_cert: str | Sequence[str]
+    tls_key: str | Sequence[str]
+    tls_key_password_file: str
+    tls_min_version: TlsVersion | str
+    tls_client_ca: str
+    tls_self_signed: Switch
+    tls_allow_expired: Switch
+    http_redirect: int | str
+    hsts: Duration
+    host: str | Sequence[str]
+    port: int | str
+    dev: Switch
+    max_in_memory_size: Size
+    chunk_size: Size
+    memory_budget: Size
+    preload: PreloadMode | str
+    transfer: Transfer | str
+    send_queue: Size
+    limit_rate: Size
+    limit_rate_after: Size
+    demo: Demo | str
     idle_timeout: Duration
     head_timeout: Duration
     send_timeout: Duration
@@ -62,12 +80,5 @@ class Settings(TypedDict, total=False):
     access_log: str
     log_format: LogFormat | str
     verbose: Switch
-    tls_cert: str | Sequence[str]
-    tls_key: str | Sequence[str]
-    tls_key_password_file: str
-    tls_min_version: TlsVersion | str
-    tls_client_ca: str
-    tls_self_signed: Switch
-    tls_allow_expired: Switch
-    http_redirect: int | str
-    hsts: Duration
+    open: Switch
+    qr: Switch

@@ -31,10 +31,13 @@ class Option:
     check: Callable[[Any], None] = lambda value: None
     show: Callable[[Any], str] = str
     repeatable: bool = False
-    least: int = 1
-    """Members of one that is repeatable, at least."""
     is_switch: bool = False
     """Whether it is on or off; on the command line its name alone then means on."""
+    may_be_empty: bool = False
+    """Of a repeatable one: whether it may be given no value at all."""
+    guards: bool = False
+    """Whether it protects something unless it is empty. A shell makes an empty text of a variable
+    that is not set, so that is refused where one is given."""
 
     def read(self, value: object) -> Any:
         """Return the setting that *value*, of its own type or a text, means.
@@ -172,9 +175,11 @@ def check_field_value(value: str) -> None:
         raise ValueError("printable ASCII is wanted")
 
 
-def text_option(metavar: str, help_: str, check: Callable[[str], None]) -> dict[str, Option]:
+def text_option(
+    metavar: str, help_: str, check: Callable[[str], None], *, guards: bool = False
+) -> dict[str, Option]:
     """A text that *check* lets pass."""
-    return {"option": Option(metavar, help_, check=check)}
+    return {"option": Option(metavar, help_, check=check, guards=guards)}
 
 
 def texts_option(
@@ -182,11 +187,15 @@ def texts_option(
     help_: str,
     check: Callable[[str], None],
     parse: Callable[[str], str] = str,
-    least: int = 1,
+    *,
+    may_be_empty: bool = False,
 ) -> dict[str, Option]:
-    """*least* texts or more, each of which *check* lets pass when *parse* has made its usual
-    form."""
-    return {"option": Option(metavar, help_, parse, check=check, repeatable=True, least=least)}
+    """Several texts, each of which *check* lets pass when *parse* has made its usual form.
+
+    None at all are taken only if it *may_be_empty*.
+    """
+    option = Option(metavar, help_, parse, check=check, repeatable=True, may_be_empty=may_be_empty)
+    return {"option": option}
 
 
 def check_name(value: str) -> None:
@@ -210,3 +219,9 @@ def check_not_empty(value: str) -> None:
     """Refuse the empty text."""
     if not value:
         raise ValueError("it is empty")
+
+
+def check_optional_path(value: str) -> None:
+    """Refuse what is neither empty nor a path."""
+    if value:
+        check_path(value)

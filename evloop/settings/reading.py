@@ -12,6 +12,7 @@ from evloop.settings.config import (
     read_setting,
     variable_name,
 )
+from evloop.settings.options import Option
 
 
 def read_config(
@@ -27,6 +28,8 @@ def read_config(
     values: dict[str, Any] = {"root": root}
     for name, (source, texts) in _sources(given, environment).items():
         option = OPTIONS[name]
+        if option.guards and not texts[-1]:
+            raise ConfigError(source, "", "it is empty; leave it out where it is not wanted")
         values[name] = read_setting(source, texts if option.repeatable else texts[-1], option)
     return Config(**values)
 
@@ -50,7 +53,7 @@ def _sources(given: Mapping[str, list[str]], environment: Mapping[str, str]) -> 
 def _from_variables(environment: Mapping[str, str]) -> dict[str, list[str]]:
     texts = {name: environment.get(variable_name(name)) for name in OPTIONS}
     return {
-        name: _split(text) if OPTIONS[name].repeatable else [text]
+        name: _split(text, OPTIONS[name]) if OPTIONS[name].repeatable else [text]
         for name, text in texts.items()
         if text is not None
     }
@@ -70,5 +73,7 @@ def _move_port(sources: dict[str, _Source]) -> None:
             raise ConfigError(source, text, f"{other} {others[-1]} says otherwise; all share one")
 
 
-def _split(text: str) -> list[str]:
+def _split(text: str, option: Option) -> list[str]:
+    if option.may_be_empty and not text.strip():
+        return []
     return [part.strip() for part in text.split(",")]

@@ -1,43 +1,71 @@
 """The fields of responses."""
 
+from collections.abc import Sequence
+
 from evloop import __version__
 from evloop.files.entry import Entry, has_frozen_mtime
 from evloop.http.dates import format_date
 from evloop.http.response import Field
 from evloop.site.clock import Clock
+from evloop.site.dictionaries import DictionaryFields
 
 ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
 NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
 RETRY_AFTER = (b"Retry-After", b"1")
 STRICT_TRANSPORT = b"Strict-Transport-Security"
-_VARY = (b"Vary", b"Accept-Encoding")
+_SHARED_CACHING = frozenset({b"public", b"s-maxage"})
 _SERVER = (b"Server", b"evloop/" + __version__.encode())
 
 
-class ResponseFields:
-    """Makes the fields of responses at the time of *clock*."""
+def private_cache_control(value: bytes) -> bytes:
+    """Return *value* for what is behind a password: no shared cache may keep it.
 
-    def __init__(self, clock: Clock, cache_control: bytes, hsts: int = 0) -> None:
+    `public`, s-maxage and must-revalidate would let one do that (RFC 9111 section 3.5); `private`
+    forbids it whatever stands beside it.
+    """
+    parts = [part.strip() for part in value.split(b",")]
+    names = [part.partition(b"=")[0].strip().lower() for part in parts]
+    kept = [p for p, name in zip(parts, names, strict=True) if name not in _SHARED_CACHING]
+    if not {b"private", b"no-store"}.intersection(names):
+        kept.insert(0, b"private")
+    return b", ".join(kept)
+
+
+class ResponseFields:
+    """Makes the fields of responses at the time of *clock*; *more* are in each of them.
+
+    *vary* is the request field on which all of them depend, if there is one; *dictionaries* knows
+    which files have later versions.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        cache_control: bytes,
+        more: Sequence[Field] = (),
+        vary: bytes = b"",
+        dictionaries: DictionaryFields | None = None,
+    ) -> None:
         self._clock = clock
         self._cache_control = cache_control
-        self._always: tuple[Field, ...] = (_SERVER,)
-        if hsts:
-            self._always = (_SERVER, (STRICT_TRANSPORT, b"max-age=%d" % hsts))
+        self._more = more
+        self._vary = vary
+        self._dictionaries = dictionaries
 
-    def general(self) -> list[Field]:
-        """What every response has."""
-        return [*self._always, (b"Date", self._clock.date)]
+    def general(self, vary: bytes = b"") -> list[Field]:
+        """What every response has; *vary* is a request field on which this one depends."""
+        fields = [_SERVER, (b"Date", self._clock.date), *self._more]
+        if vary or self._vary:
+            fields.append((b"Vary", b", ".join(filter(None, (vary, self._vary)))))
+        return fields
 
     def caching(self, entry: Entry) -> list[Field]:
         """What a 304 needs (RFC 9110 section 15.4.5), and every 200 and 206 too."""
-        fields = [
-            *self.general(),
+        return [
+            *self.general(entry.vary),
             (b"ETag", entry.etag),
             (b"Cache-Control", self._cache_control),
         ]
-        if entry.varies:
-            fields.append(_VARY)
-        return fields
 
     def representation(self, entry: Entry) -> list[Field]:
         """What every 200 and 206 has, but for the length and the range."""
@@ -47,6 +75,8 @@ class ResponseFields:
             (b"Accept-Ranges", b"bytes"),
             NOSNIFF,
         ]
+        if self._dictionaries is not None:
+            fields += self._dictionaries.fields(entry)
         if entry.coding:
             fields.append((b"Content-Encoding", entry.coding))
         last_modified = self.last_modified(entry)

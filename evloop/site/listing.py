@@ -30,11 +30,7 @@ turn of the loop, which does not wait for it, and not in this one."""
 
 _HTML: Field = (b"Content-Type", b"text/html; charset=utf-8")
 _JSON: Field = (b"Content-Type", b"application/json")
-_FIELDS: tuple[Field, ...] = (
-    (b"Cache-Control", b"no-cache"),
-    (b"Vary", b"Accept"),
-    NOSNIFF,
-)
+_FIELDS: tuple[Field, ...] = ((b"Cache-Control", b"no-cache"), NOSNIFF)
 
 
 class Listings:

@@ -10,11 +10,16 @@ from typing import Protocol
 
 from evloop.files.cache import Found
 from evloop.files.compression import Compressor
+from evloop.files.deltas import Deltas, may_be_dictionary
 from evloop.files.entry import Entry, coding_of_etag
 from evloop.files.variants import Variants
 from evloop.http.negotiation import IDENTITY, choose, parse_accept_encoding, refuses_identity
 from evloop.http.request import Request
 from evloop.http.responder import Pending
+from evloop.site.dictionaries import find_difference
+
+_ENCODING = b"Accept-Encoding"
+_DICTIONARY = b"Accept-Encoding, Available-Dictionary"  # RFC 9842 section 6.2
 
 
 class _Source(Protocol):
@@ -28,11 +33,18 @@ class Negotiator:
     """Selects among a file and its codings.
 
     These are its *variants* on the disk or, where it has none, what *compressor* makes of it.
+    Before them go its *deltas*, for clients that have an older version.
     """
 
-    def __init__(self, variants: Variants | None, compressor: Compressor | None = None) -> None:
+    def __init__(
+        self,
+        variants: Variants | None,
+        compressor: Compressor | None = None,
+        deltas: Deltas | None = None,
+    ) -> None:
         self._variants = variants
         self._compressor = compressor
+        self._deltas = deltas
 
     def close(self) -> None:
         """Compress nothing any more."""
@@ -56,15 +68,22 @@ class Negotiator:
 
     def _select(self, entry: Entry, request: Request, now: float) -> Found | Pending | None:
         """Return what is sent instead of *entry*; None: nothing."""
+        source, sizes = self._codings(entry, now)
+        entry.vary = b"" if source is None else _ENCODING
+        if self._deltas is not None and may_be_dictionary(entry):
+            entry.vary = _DICTIONARY
+            difference = find_difference(self._deltas, entry, request, now)
+            if difference is not None:
+                return difference
+        return _choose(source, entry, sizes, request, now) if source and sizes else None
+
+    def _codings(self, entry: Entry, now: float) -> tuple[_Source | None, Mapping[bytes, int]]:
+        """Return who has, or will have, codings of *entry*, and their sizes."""
         if self._variants is not None and (sizes := self._variants.sizes(entry)):
-            entry.varies = True
-            return _choose(self._variants, entry, sizes, request, now)
+            return self._variants, sizes
         if self._compressor is not None and self._compressor.applies(entry):
-            entry.varies = True
-            sizes = self._compressor.sizes(entry, now)
-            return _choose(self._compressor, entry, sizes, request, now) if sizes else None
-        entry.varies = False
-        return None
+            return self._compressor, self._compressor.sizes(entry, now)
+        return None, {}
 
 
 def _choose(

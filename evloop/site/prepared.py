@@ -16,12 +16,14 @@ def ignore(response: Response) -> None:
 class PreparedResponses:
     """The response to every plain request for a file in memory, while it is fresh.
 
-    What they take is part of what the cache reckons for an entry, so they must go with it.
+    What they take is part of what the cache reckons for an entry, so they must go with it. Where
+    an entry has more than one, there are *most* of them in all.
     """
 
-    __slots__ = ("_responses", "on_forget")
+    __slots__ = ("_most", "_responses", "on_forget")
 
-    def __init__(self, on_forget: OnForget = ignore) -> None:
+    def __init__(self, on_forget: OnForget = ignore, most: int | None = None) -> None:
+        self._most = most
         self._responses: dict[Entry, Response] = {}
         self.on_forget = on_forget
 
@@ -32,6 +34,8 @@ class PreparedResponses:
 
     def keep(self, entry: Entry, response: Response) -> None:
         """Keep *response* for *entry*, in place of the one before."""
+        if self._most is not None and len(self._responses) >= self._most:
+            self.clear()
         before = self._responses.get(entry)
         if before is not None:
             self.on_forget(before)

@@ -19,7 +19,8 @@ class Route(NamedTuple):
     """What a request target leads to."""
 
     paths: tuple[bytes, ...]
-    """Where the file may be, relative to the root; the first that exists is the one."""
+    """Where the file may be, relative to the root; the first that exists is the one. Empty: it
+    is nowhere."""
     target: Target
 
 
@@ -43,6 +44,28 @@ def router(index_names: tuple[bytes, ...], *, hidden: bool) -> Callable[[bytes],
     # A route has at most as many paths as there are names.
     remembered = lru_cache(_MAX_PATHS // max(1, len(index_names)))(route)
     return lambda target: (remembered if len(target) <= _MAX_TARGET_SIZE else route)(target)
+
+
+class SingleFile(NamedTuple):
+    """The one file of a site: its path relative to the root, and the name in its address."""
+
+    path: bytes
+    name: bytes
+
+
+def single_file_router(only: SingleFile) -> Callable[[bytes], Route]:
+    """Return the function from a request target to the route of the one file.
+
+    It is at `/` and at its name; everything else leads nowhere. That is no error here, since who
+    may not come in must not learn the name.
+    """
+
+    def route(target_bytes: bytes) -> Route:
+        target = parse_target(target_bytes)
+        is_it = not target.path or (target.path == only.name and not target.is_directory)
+        return Route((only.path,) if is_it else (), target)
+
+    return route
 
 
 def index_paths(directory: bytes, index_names: tuple[bytes, ...]) -> tuple[bytes, ...]:

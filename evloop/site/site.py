@@ -3,14 +3,15 @@
 A request goes through the stages in the order in which they may fail (RFC 9110 section 13.2.1):
 
     locate      which file the target may mean            405, 400, 404
+    authorise   who asks, if the site has passwords       401, 429, 503
     find        that file                                 404, 403, 308, 500, 503
     negotiate   in which content coding                   503
     judge       preconditions, then the range             304, 412, 416
     render      the fields and the body                   200, 206
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from evloop.files.bodies import FileBody, SendfileBody
 from evloop.files.cache import Cache, Found
@@ -18,41 +19,50 @@ from evloop.files.content import BytesBody
 from evloop.files.entry import Entry
 from evloop.files.reader import Reader
 from evloop.http.conditional import CONDITIONAL_FIELDS, Validators, Verdict, evaluate, range_applies
-from evloop.http.error_page import error_page
-from evloop.http.fields import accepts_html
+from evloop.http.digest_fields import wants_sha256
 from evloop.http.ranges import UnsatisfiableRangeError, parse_ranges, unsatisfied_range
 from evloop.http.request import Request, RequestError
 from evloop.http.responder import Pending
 from evloop.http.response import Response
 from evloop.http.target import Target, directory_location, parse_target
 from evloop.site.clock import Clock
+from evloop.site.dictionaries import DictionaryFields
 from evloop.site.directories import NO_DIRECTORIES, Directories
-from evloop.site.fields import ALLOW, ResponseFields
+from evloop.site.fields import ALLOW, RETRY_AFTER, ResponseFields
 from evloop.site.negotiator import Negotiator
 from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
+from evloop.site.redirection import redirection
 from evloop.site.refusals import Refusals, refusal
-from evloop.site.routes import index_paths, is_hidden, router
+from evloop.site.representation import digest_field
+from evloop.site.routes import index_paths, is_hidden, router, single_file_router
+from evloop.site.settings import SiteSettings
 
-_SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range"))
+__all__ = ["Site", "SiteSettings"]
+
+_SPECIAL_FIELDS = frozenset((*CONDITIONAL_FIELDS, b"range", b"want-repr-digest"))
 _NO_INDEX = (FileNotFoundError, IsADirectoryError)
 
 
-class SiteSettings(NamedTuple):
-    """What of a site is a matter of taste."""
+class Gate(Protocol):
+    """Knows who may come in."""
 
-    index_names: tuple[bytes, ...] = (b"index.html",)
-    cache_control: bytes = b"public, max-age=3600"
-    hidden: bool = False
-    """Whether names that begin with a dot are served."""
-    sendfile: bool = False
-    """Whether the kernel moves the bytes of streamed files."""
-    hsts: int = 0
-    """Seconds for which browsers are to use TLS only (RFC 6797); 0: nothing is said."""
+    @property
+    def fresh_until(self) -> float:
+        """Until when a response may be sent again without asking, on the reactor's clock."""
+
+    def authorise(self, request: Request, path: bytes, now: float) -> Pending | None:
+        """Return None if *request* may have what is at *path*, or what has to come first.
+
+        Raises RequestError.
+        """
 
 
 class Site:
-    """Answers requests for the files in *cache*; a Responder."""
+    """Answers requests for the files in *cache*, those that *gate* lets pass; a Responder.
+
+    *has_place* tells whether a response may take more than a light one does while it is sent.
+    """
 
     def __init__(
         self,
@@ -62,8 +72,10 @@ class Site:
         settings: SiteSettings,
         prepared: PreparedResponses,
         *,
+        gate: Gate | None = None,
         directories: Directories = NO_DIRECTORIES,
         negotiator: Negotiator | None = None,
+        has_place: Callable[[], bool] = lambda: True,
     ) -> None:
         self._cache = cache
         self._reader = reader
@@ -72,9 +84,22 @@ class Site:
         self._prepared = prepared
         self._directories = directories
         self._negotiator = negotiator
+        self._has_place = has_place
         self._file_body = SendfileBody if settings.sendfile else FileBody
-        self._route = router(settings.index_names, hidden=settings.hidden)
-        self._fields = ResponseFields(clock, settings.cache_control, settings.hsts)
+        self._gate = gate
+        self._route = (
+            single_file_router(settings.only)
+            if settings.only is not None
+            else router(settings.index_names, hidden=settings.hidden)
+        )
+        more = (*settings.origin.fields, *settings.more_fields)
+        self._fields = ResponseFields(
+            clock,
+            settings.cache_control,
+            more,
+            settings.origin.vary,
+            DictionaryFields(settings.index_names) if settings.dictionaries else None,
+        )
         self._refusals = Refusals(clock, self._fields, prepared.on_forget)
 
     def respond(self, request: Request, now: float) -> Response | Pending:
@@ -86,9 +111,14 @@ class Site:
         if request.method not in {b"GET", b"HEAD"}:
             return self._respond_without_file(request)
         route = self._route(request.target)
+        if self._gate is not None:
+            waits_for = self._gate.authorise(request, route.target.path, now)
+            if waits_for is not None:
+                return waits_for
         try:
             if route.target.query and self._directories.is_archive(route.target):
                 self._cache.look_at_root(now)
+                self._need_place(request)
                 return self._directories.archive(request, route.target, self._fields.general())
             found = self._find(route.paths, now)
             if self._negotiator is not None and isinstance(found, Found):
@@ -107,6 +137,8 @@ class Site:
     # Find
 
     def _find(self, paths: tuple[bytes, ...], now: float) -> Found | Pending:
+        if not paths:
+            raise FileNotFoundError("not the one file")
         for path in paths[:-1]:
             try:
                 return self._cache.find(path, now)
@@ -120,26 +152,24 @@ class Site:
             return self._redirect(request, target)
         if not (target.is_directory and isinstance(error, _NO_INDEX)):
             raise refusal(error) from error
+        self._need_place(request)
         try:
-            return self._directories.listing(request, target, self._fields.general())
+            general = self._fields.general(vary=b"Accept")
+            return self._directories.listing(request, target, general)
         except OSError as trouble:
             raise refusal(trouble) from trouble
+
+    def _need_place(self, request: Request) -> None:
+        """Raise RequestError 503 when there is no place for what is made while it is sent."""
+        if request.method == b"GET" and not self._has_place():
+            raise RequestError(503, "too many large answers at work", (RETRY_AFTER,))
 
     def _redirect(self, request: Request, target: Target) -> Response:
         """Send the client of a directory to the address with the slash, if that has a page."""
         if not self._directories.answers(target) and not self._has_index(target.path):
             raise RequestError(404, "a directory without an index")
-        media_type, page = error_page(308, html=accepts_html(request.fields.get(b"accept")))
-        fields = [
-            *self._fields.general(),
-            (b"Location", directory_location(target)),
-            (b"Content-Type", media_type),
-            (b"Cache-Control", self._settings.cache_control),
-            (b"Vary", b"Accept"),
-        ]
-        return Response(
-            308, fields, length=len(page), page=b"" if request.method == b"HEAD" else page
-        )
+        location, cache_control = directory_location(target), self._settings.cache_control
+        return redirection(308, location, request, self._fields, cache_control)
 
     def _has_index(self, path: bytes) -> bool:
         settings = self._settings
@@ -164,7 +194,7 @@ class Site:
             verdict is Verdict.NOT_MODIFIED
             or value is None
             or request.method != b"GET"
-            or not range_applies(fields.get(b"if-range"), validators, seconds)
+            or not range_applies(fields.get(b"if-range"), entry.etag)
         ):
             return verdict, None
         try:
@@ -216,7 +246,13 @@ class Site:
         if verdict is Verdict.NOT_MODIFIED:
             return Response(304, self._fields.caching(entry), fresh_until=fresh_until)
         fields = self._fields.representation(entry)
-        if ranges is not None:
+        if wants_sha256(request.fields.get(b"want-repr-digest")):
+            digest = digest_field(entry)
+            if digest is not None:
+                fields.append(digest)
+        # Several parts take memory for as long as the client likes. Range may be ignored (RFC 9110
+        # section 14.2).
+        if ranges is not None and (len(ranges) == 1 or self._has_place()):
             return partial_response(entry, source, ranges, fields)
         size = entry.size
         if request.method == b"HEAD" or not size:
@@ -244,7 +280,8 @@ class Site:
             raise RequestError(405, "method not allowed", (ALLOW,))
         if request.target != b"*":
             parse_target(request.target)
-        return Response(204, [*self._fields.general(), ALLOW])
+        return Response(204, [*self._fields.general(), ALLOW, *self._settings.origin.preflight])
 
     def _fresh_until(self, entry: Entry) -> float:
-        return min(self._clock.until, self._cache.fresh_until(entry))
+        until = min(self._clock.until, self._cache.fresh_until(entry))
+        return until if self._gate is None else min(until, self._gate.fresh_until)

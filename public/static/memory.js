@@ -1,5 +1,6 @@
 // The server's own memory over time, as it reports it, beside what loading whole files would take.
 
+import { AGE_MS } from "./report.js";
 import { KIB, bytesText } from "./units.js";
 
 const NS = "http://www.w3.org/2000/svg";
@@ -57,6 +58,7 @@ export class MemoryPanel {
     this.measured = [];
     this.computed = [{ at: 0, bytes: 0 }];
     this.own = 0;
+    this.isAhead = false;
     this.changed = this.since;
     this.draw();
   }
@@ -84,7 +86,8 @@ export class MemoryPanel {
     this.report = report;
     if (report && this.since !== null) {
       this.measured.push({ at: this.#elapsed, bytes: report.memory.now });
-      if (asked > this.changed) this.computed.push({ at: this.#elapsed, bytes: report.load_all });
+      this.isAhead = asked - AGE_MS > this.changed && report.downloads === 0 && this.own > 0;
+      if (asked - AGE_MS > this.changed) this.computed.push({ at: this.#elapsed, bytes: report.load_all });
     }
     this.draw();
   }
@@ -120,7 +123,8 @@ export class MemoryPanel {
   #traffic({ connections, downloads, responses, bytes_sent: sent }) {
     const number = (value) => value.toLocaleString("en");
     return `Connections: ${number(connections)}, downloads: ${number(downloads)}, `
-      + `responses: ${number(responses)}, sent: ${bytesText(sent)}.`;
+      + `responses: ${number(responses)}, sent: ${bytesText(sent)}.`
+      + (this.isAhead && this.until === null ? " All is sent: this page still reads what your browser took ahead." : "");
   }
 
   #drawPlot() {

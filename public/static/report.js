@@ -18,13 +18,15 @@
  *     "uptime": seconds      since the start
  *   }
  *
- * It is there when the server runs with --demo on. Everywhere else the answer is 404, and the page
- * does without.
+ * It is there when the server runs with --demo on, or serves its default root to this machine alone.
+ * Everywhere else the answer is 404, and the page does without.
  */
+/** How old the figures may be: the server takes them anew no more often than that. */
+export const AGE_MS = 200;
 const ADDRESS = new URL("/.well-known/evloop", location.href).href;
 const FIELDS = ["connections", "downloads", "load_all", "bytes_sent", "responses", "uptime"];
 const MEMORY_FIELDS = ["now", "start", "ceiling"];
-const INTERVAL_MS = 1000;
+const INTERVAL_MS = 500;
 const PATIENCE_MS = 5000;
 
 function isReport(value) {
@@ -48,7 +50,7 @@ export async function readReport() {
 }
 
 /**
- * Read the report at once and then every second until *signal* aborts, but only while the page is
+ * Read the report at once and then twice a second until *signal* aborts, but only while the page is
  * visible. Each one goes to onReport(report, asked), with the performance.now() of its request; the
  * first null ends it, for a server without a report doesn't get one by being asked again.
  */

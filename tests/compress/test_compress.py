@@ -16,9 +16,11 @@ import pytest
 
 import evloop.compress.coders
 import evloop.compress.sidecar
+import evloop.compress.writing
 from evloop.compress.command import EXIT_FAULTS, EXIT_OK, EXIT_USAGE, main
+from evloop.compress.outcome import Outcome, Verdict
 from evloop.compress.progress import Progress
-from evloop.compress.sidecar import Outcome, Task, Verdict
+from evloop.compress.sidecar import Task
 from tests.support.bench import OLD, Bench, write
 from tests.support.deadline import PATIENCE, eventually
 from tests.support.descriptors import no_leaks
@@ -266,7 +268,7 @@ class TestFailures:
             os.write(fd, data[:10])
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(evloop.compress.sidecar, "_write_all", fail)
+        monkeypatch.setattr(evloop.compress.writing, "_write_all", fail)
         assert compress(root, "--formats", "gzip") == EXIT_FAULTS
         assert "No space left on device" in capsys.readouterr().err
         assert sidecars(root) == ["a.js.gz"]

@@ -73,3 +73,17 @@ def test_common_types_agree_with_the_python_library() -> None:
     known = mimetypes.MimeTypes(filenames=()).types_map[True]
     for ending in ("html", "css", "png", "jpg", "gif", "svg", "pdf", "zip", "mp4", "webm", "mp3"):
         assert media_type(f"x.{ending}".encode()).split(b";")[0] == known[f".{ending}"].encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"a.wasm", b"x/own"),
+        (b"a.WASM", b"x/own"),
+        (b"a.new", b"y/new"),
+        (b".wasm", DEFAULT),
+        (b"a.css", b"text/css; charset=utf-8"),
+    ],
+)
+def test_given_types_go_first(name: bytes, expected: bytes) -> None:
+    assert media_type(name, {b"wasm": b"x/own", b"new": b"y/new"}) == expected

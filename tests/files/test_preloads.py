@@ -398,6 +398,26 @@ def test_no_memory_later_reaches_who_waits(
     assert cold.cache.budget.used == 0
 
 
+def test_a_defect_keeps_nobody_waiting(
+    make: Callable[..., Cold], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Preload, reader: Reader, room: int) -> bool:
+        raise RuntimeError("a defect")
+
+    write(tmp_path / "file", b"data")
+    cold = make()
+    cold.wait(b"file")
+    with monkeypatch.context() as patch:
+        patch.setattr(Preload, "step", broken)
+        with pytest.raises(RuntimeError, match="a defect"):
+            cold.warm_up()
+    assert [type(answer) for answer in cold.answers] == [OSError]
+    assert cold.cache.budget.used == 0
+    found = cold.cache.find(b"file", cold.scheduler.now)
+    assert isinstance(found, Found)
+    found.close()
+
+
 def test_a_file_that_is_rewritten_while_it_is_read_is_read_again(
     make: Callable[..., Cold], tmp_path: Path
 ) -> None:

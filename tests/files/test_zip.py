@@ -21,7 +21,8 @@ def write_archive(path: Path, members: list[Member]) -> None:
     with path.open("wb") as file:
         for number, member in enumerate(members):
             file.write(format_.begin(member))
-            file.seek(member.size, os.SEEK_CUR)
+            if member.size:  # a seek writes what was gathered
+                file.seek(member.size, os.SEEK_CUR)
             file.write(format_.end(number))
         for piece in format_.finish():
             file.write(piece)
@@ -49,10 +50,15 @@ def test_sizes_and_offsets_may_be_of_any_size(tmp_path: Path) -> None:
         assert [info.extract_version for info in infos] == [20, 20, 20, 45, 45, 45, 45]
 
 
-@pytest.mark.parametrize("count", [0xFFFE, 0xFFFF, 0x10000, 70_000])
+@pytest.mark.parametrize(
+    "count",
+    [0xFFFF, *(pytest.param(it, marks=pytest.mark.slow) for it in (0xFFFE, 0x10000))],
+)
 def test_there_may_be_any_number_of_members(tmp_path: Path, count: int) -> None:
     with no_leaks():
         write_archive(tmp_path / "a.zip", [Member(b"%d/" % it, 0, 0) for it in range(count)])
+    tail = (tmp_path / "a.zip").read_bytes()[-98:]
+    assert tail.startswith(b"PK\6\6") is (count >= 0xFFFF)  # APPNOTE section 4.4.1.4
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert len(archive.infolist()) == count
         assert archive.infolist()[-1].filename == f"{count - 1}/"

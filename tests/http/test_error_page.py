@@ -10,7 +10,7 @@ import pytest
 import evloop
 from evloop.http.error_page import error_page
 
-STATUSES = (308, 400, 403, 404, 405, 408, 412, 414, 416, 421, 431, 500, 501, 503, 505)
+STATUSES = (308, 400, 401, 403, 404, 405, 408, 412, 414, 416, 421, 429, 431, 500, 501, 503, 505)
 
 
 def refused_statuses() -> set[int]:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from evloop.http.negotiation import (
     CODINGS,
+    DCZ,
     IDENTITY,
     MAX_ACCEPT_ENCODING_SIZE,
     MAX_CODINGS,
@@ -30,6 +31,7 @@ WEIGHTS: dict[bytes | None, tuple[int, int, int, int | None]] = {
     b"gzipp, xgzip, x-br, br2": (0, 0, 0, None),
     b"gzip br": (0, 0, 0, None),
     b"dcb, dcz": (0, 0, 0, None),
+    b"dcz, br": (0, 1000, 0, None),
     b"identity": (0, 0, 0, 1000),
     b"identity;q=0": (0, 0, 0, 0),
     b"identity;q=0.5, gzip;q=1.0": (0, 0, 1000, 500),
@@ -146,3 +148,23 @@ def test_what_was_not_named_is_not_sent(parts: list[bytes]) -> None:
 @given(st.binary(max_size=400))
 def test_no_field_is_an_error(value: bytes) -> None:
     assert choose(parse_accept_encoding(value), SIZES) in SIZES
+
+
+@pytest.mark.parametrize(
+    ("field", "weight"),
+    [
+        (b"dcz", 1000),
+        (b"gzip, deflate, br, zstd, dcb, dcz", 1000),
+        (b"DCZ;q=0.3", 300),
+        (b"dcz;q=0", 0),
+        (b"dcz, dcz;q=0.2", 200),
+        (b"*", None),
+        (b"*;q=0", None),
+        (b"dcb", None),
+        (b"dczz", None),
+        (b"", None),
+        (None, None),
+    ],
+)
+def test_differences_are_never_meant_by_a_star(field: bytes | None, weight: int | None) -> None:
+    assert parse_accept_encoding(field).get(DCZ) == weight

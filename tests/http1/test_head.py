@@ -11,6 +11,7 @@ from evloop.http1.head import (
     MAX_FIELDS,
     MAX_HOST_ESCAPES,
     MAX_READ_FIELDS,
+    field_pattern,
     is_hopeless,
     parse_head,
 )
@@ -316,6 +317,16 @@ def test_accept_encoding_is_not_accept() -> None:
     assert request.fields[b"accept-encoding"] == b"gzip, br"
     assert request.fields[b"accept"] == b"y"
     assert len(request.fields) == 3
+
+
+def test_more_fields_are_read_where_they_are_asked_for() -> None:
+    lines = (b"Origin: a", b"AUTHORIZATION: b", b"X-Origin: c", b"Originx: d", b"Zz: e")
+    whole = head(b"GET / HTTP/1.1", *lines)
+    host = {b"host": b"files.test"}
+    assert parse_head(whole).fields == host
+    both = field_pattern(b"origin", b"authorization")
+    assert parse_head(whole, both).fields == {**host, b"origin": b"a", b"authorization": b"b"}
+    assert parse_head(whole, field_pattern(b"zz")).fields == {**host, b"zz": b"e"}
 
 
 def test_lines_of_one_name_are_one_list() -> None:

@@ -99,10 +99,10 @@ def test_an_answer_for_many_heads_is_counted_once_until_all_are_forgotten() -> N
         assert len(cache) < 14  # 20,000 bytes, and some 800 for each head
 
 
-def test_a_million_different_heads_are_not_kept() -> None:
+def test_different_heads_without_end_are_not_kept() -> None:
     cache, planned = HeadCache(), response()
     most = 0
-    for number in range(1_000_000):
+    for number in range(100_000):
         cache.remember(b"%d" % number, planned, NOW)
         most = max(most, len(cache))
     assert 1000 < most < 3000

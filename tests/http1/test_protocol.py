@@ -30,6 +30,9 @@ def walk_to(state: State) -> Walk:
     if state is State.HEAD:
         walk.write(b"GET / HT")
         walk.receive()
+    elif state is State.EMPTY_LINE:
+        walk.write(b"\r")
+        walk.receive()
     elif state is State.SENDING:
         walk.write(get(b"/body/5000"))
         walk.receive()
@@ -342,6 +345,7 @@ def test_a_peer_that_only_listens_still_gets_its_response(state: State) -> None:
     ("state", "end"),
     [
         (State.IDLE, State.CLOSED),
+        (State.EMPTY_LINE, State.CLOSED),
         (State.HEAD, State.CLOSED),
         (State.SENDING, State.ABORTED),
         (State.WAITING_FILE, State.CLOSED),
@@ -398,6 +402,7 @@ def test_a_file_that_is_gone_when_the_disk_has_come_to_it_is_refused() -> None:
     ("state", "end"),
     [
         (State.IDLE, State.LINGERING),
+        (State.EMPTY_LINE, State.LINGERING),
         (State.HEAD, State.HEAD),
         (State.SENDING, State.LINGERING),
         (State.WAITING_FILE, State.LINGERING),
@@ -451,7 +456,7 @@ def test_the_last_response_of_an_idle_connection_is_not_cut(
     assert walk.state is end
 
 
-@pytest.mark.parametrize("state", [State.IDLE, State.HEAD, State.WAITING_FILE])
+@pytest.mark.parametrize("state", [State.IDLE, State.EMPTY_LINE, State.HEAD, State.WAITING_FILE])
 def test_where_there_is_no_room_a_client_is_told(state: State) -> None:
     walk = walk_to(state)
     walk.refuse()

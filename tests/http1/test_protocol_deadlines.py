@@ -71,12 +71,25 @@ def test_empty_lines_do_not_excuse_a_silent_client() -> None:
         assert (walk.state, walk.protocol.deadline) == (State.IDLE, 1060.0)
 
 
-def test_an_empty_line_in_pieces_is_no_slow_head() -> None:
+def test_empty_lines_in_halves_do_not_excuse_one_either() -> None:
+    walk = walk_at(1003.0)
+    for seconds in range(9):
+        send_at(walk, 1003.0 + seconds, b"\r")
+        assert (walk.state, walk.protocol.deadline) == (State.EMPTY_LINE, 1060.0)
+        send_at(walk, 1003.5 + seconds, b"\n")
+        assert (walk.state, walk.protocol.deadline) == (State.IDLE, 1060.0)
+    send_at(walk, 1020.0, b"\r")
+    send_at(walk, 1021.0, b"\n\r")
+    assert (walk.state, walk.protocol.deadline) == (State.EMPTY_LINE, 1060.0)
+    send_at(walk, 1022.0, b"\nG")
+    assert (walk.state, walk.protocol.deadline) == (State.HEAD, 1032.0)
+
+
+def test_half_of_an_empty_line_ends_in_silence() -> None:
     walk = walk_at(1003.0)
     send_at(walk, 1003.0, b"\r")
-    assert (walk.state, walk.protocol.deadline) == (State.HEAD, 1013.0)
-    send_at(walk, 1004.0, b"\n")
-    assert (walk.state, walk.protocol.deadline) == (State.IDLE, 1064.0)
+    walk.expire()
+    assert (walk.state, bytes(walk.got)) == (State.CLOSED, b"")
 
 
 def test_an_empty_line_after_a_request_is_no_slow_head() -> None:
@@ -84,6 +97,9 @@ def test_an_empty_line_after_a_request_is_no_slow_head() -> None:
     send_at(walk, 1003.0, get(b"/page/10") + b"\r\n")
     take_at(walk, 1004.0, 1000)
     assert (walk.state, walk.protocol.deadline) == (State.IDLE, 1064.0)
+    send_at(walk, 1005.0, get(b"/page/10") + b"\r")
+    take_at(walk, 1006.0, 1000)
+    assert (walk.state, walk.protocol.deadline) == (State.EMPTY_LINE, 1066.0)
 
 
 def test_a_pipelined_head_has_its_time_from_the_end_of_the_response_before() -> None:

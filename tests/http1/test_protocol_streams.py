@@ -97,7 +97,8 @@ STREAMS = {
     "CRLF between": kept(GET + b"\r\n" + GET_B, 200, 200),
     "only CRLFs": kept(b"\r\n\r\n\r\n"),
     "CRLF after": kept(GET + b"\r\n", 200),
-    "half a CRLF": waiting(GET + b"\r", 200),
+    "half a CRLF": Stream(GET + b"\r", (200,), State.EMPTY_LINE),
+    "half a CRLF, and none": refused(GET + b"\r" + GET, 200, 400),
     # the end of keep-alive
     "close": closed(CLOSE, 200),
     "close in the middle": closed(GET + CLOSE + GET_B, 200, 200),

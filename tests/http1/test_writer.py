@@ -1,11 +1,11 @@
 """Responses on the wire: heads that can't be split, persistence, and buffers that go out."""
 
 import pytest
-from fuzzing.stage import REST, Stage, StagedBody, StagedContent, pattern
+from fuzzing.stage import REST, Stage, StagedBody, StagedContent, StagedWindow, pattern
 
 from evloop.http.request import Request
 from evloop.http.response import NEVER, Response
-from evloop.http1.chunked import ChunkedBody
+from evloop.http1.chunked import COPIED, ChunkedBody
 from evloop.http1.head import parse_head
 from evloop.http1.states import State
 from evloop.http1.writer import JOINED_SIZE, WHOLE_SIZE, Answer, render_head, write
@@ -180,8 +180,49 @@ def test_a_chunk_waits_for_the_disk_like_its_source() -> None:
     body = ChunkedBody(StagedBody(b"hello", "slow", Stage()))
     assert (body.remaining, body.is_heavy) == (None, True)
     shown = [body.peek(), body.peek()]
-    assert shown == [REST, b"5\r\n"]
+    assert shown == [REST, b"5\r\nhello"]
     assert read_body(body) == b"5\r\nhello\r\n0\r\n\r\n"
+
+
+def pieces_of(data: bytes, kind: str = "body") -> list[bytes]:
+    """Return what a socket that takes everything is offered of *data* in chunks."""
+    source = StagedBody(data, kind, Stage())
+    body = ChunkedBody(source)
+    found = []
+    while not body.done:
+        piece = body.peek()
+        if isinstance(piece, StagedWindow):
+            piece = data[-source.remaining :][: piece.size]
+        assert isinstance(piece, bytes | memoryview)
+        found.append(bytes(piece))
+        body.advance(len(piece))
+    return found
+
+
+def test_a_chunk_takes_one_send() -> None:
+    whole = b"3e8\r\n" + bytes(1000)  # a staged body shows so much at once
+    assert pieces_of(bytes(2500)) == [
+        whole,
+        b"\r\n" + whole,
+        b"\r\n1f4\r\n" + bytes(500),
+        b"\r\n0\r\n\r\n",
+    ]
+
+
+def test_what_the_kernel_sends_by_itself_is_not_copied() -> None:
+    pieces = pieces_of(bytes(1500), "window")
+    assert pieces == [b"3e8\r\n", bytes(1000), b"\r\n1f4\r\n", bytes(500), b"\r\n0\r\n\r\n"]
+
+
+def test_only_the_beginning_of_a_large_chunk_is_copied() -> None:
+    source = Hello()
+    source._rest = bytes(3 * COPIED)
+    body = ChunkedBody(source)
+    line = b"%x\r\n" % (3 * COPIED)
+    assert body.peek() == line + bytes(COPIED)
+    body.advance(len(line) + 5)
+    assert body.peek() is source._rest
+    assert read_body(body, COPIED) == bytes(3 * COPIED - 5) + b"\r\n0\r\n\r\n"
 
 
 def test_a_response_is_not_fresh_unless_it_says_so() -> None:

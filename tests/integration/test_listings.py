@@ -25,9 +25,9 @@ COUNT = 12_000
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("root")
     write(root / "small.txt", b"small")
-    (root / "big").mkdir()
-    for number in range(COUNT):
-        os.mknod(root / f"big/file-{number:05d}.bin")
+    first = write(root / "big/file-00000.bin", b"")
+    for number in range(1, COUNT):  # a link is made in a tenth of the time of a file
+        os.link(first, root / f"big/file-{number:05d}.bin")
     for number in range(400):
         write(root / f"some/{number:03d}.txt", b"x" * number)
     return root
@@ -80,6 +80,7 @@ def test_counting_does_not_spin_within_a_turn(wire: Wire) -> None:
     assert waits == 10
 
 
+@pytest.mark.slow
 def test_stalled_listings_at_different_places_take_little(wire: Wire, root: Path) -> None:
     write(root / "warm/x", b"")
     for _ in range(2):
@@ -93,7 +94,7 @@ def test_stalled_listings_at_different_places_take_little(wire: Wire, root: Path
         socks.append(sock)
         sock.is_bottomless = True
         peer.send(request("/big/"))
-        for _ in range(30 + 3 * number):
+        for _ in range(30 + number):
             wire.now += 1e-5
             wire.turn()
         sock.is_bottomless, sock.most = False, 0
@@ -171,7 +172,7 @@ def test_who_may_be_listed_to_is_decided_by_the_addresses(
     root: Path, host: str, listing: str, status: int
 ) -> None:
     with serving(root, host=(host,), listing=listing) as server:
-        assert server.worker.lists is (status == 200)
+        assert server.worker.service.lists is (status == 200)
         with Client(("127.0.0.1", server.addresses[0][1])) as client:
             client.send(request("/some/", method="HEAD"))
             assert client.receive("HEAD").status == status

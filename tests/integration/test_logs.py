@@ -43,7 +43,14 @@ def launched(
     """Run the command on a free port; what is not given goes to the null device."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = probe.getsockname()
-    where = ["--host", address[0], "--port", str(address[1]), "--linger-timeout", SHORT_LINGER]
+    where = [
+        "--host",
+        address[0],
+        "--port",
+        str(address[1]),
+        "--linger-timeout",
+        f"{SHORT_LINGER}s",
+    ]
     arguments = ["serve", str(root), *where, *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "evloop", *arguments],

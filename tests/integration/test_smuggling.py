@@ -12,6 +12,7 @@ from attacks.shapes import SHAPES
 
 from evloop import Config, Server
 from tests.support.client import Client, request
+from tests.support.serving import SHORT_LINGER
 
 Address = tuple[str, int]
 # Not only at the beginning of a line: the body before it need not end with one.
@@ -120,7 +121,13 @@ def test_no_request_makes_a_line_of_its_own_in_the_log(
         b"\0" * 100 + b"\r\n\r\n",
         b"GET /" + b"a" * 20000,
     ]
-    config = Config(root=str(root), port=0, host=("127.0.0.1",), access_log=str(log))
+    config = Config(
+        root=str(root),
+        port=0,
+        host=("127.0.0.1",),
+        access_log=str(log),
+        linger_timeout=SHORT_LINGER,
+    )
     with Server(config).in_thread() as server:
         for data in sent:
             with Client(server.addresses[0]) as client:

@@ -1,19 +1,27 @@
 """Accepting: a bounded number at a time, and none while there is no room."""
 
+import contextlib
 import errno
+import gc
 import logging
+import os
+import socket
+import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from evloop.http1.states import State
+from evloop.net.connection import Connection
 from evloop.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE, FULL_PAUSE
-from evloop.net.pool import LOG_INTERVAL, SPARED, ConnectionPool, PoolLimits
+from evloop.net.pool import LISTED, LOG_INTERVAL, SPARED, ConnectionPool, PoolLimits
+from evloop.net.reactor import Waker
 from tests.support.bench import write
 from tests.support.client import parse_head, request
 from tests.support.descriptors import no_leaks
-from tests.support.wire import Wire
+from tests.support.wire import ColdReader, Peer, Wire
 
 GET = request("/file.txt")
 
@@ -23,6 +31,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("root")
     write(root / "file.txt", b"data")
     write(root / "large.bin", bytes(8 * 1024 * 1024))
+    first = write(root / "many/first", b"")
+    for number in range(3000):  # its listing does not fit into a socket
+        os.link(first, root / f"many/{number:04d}{'x' * 200}")
     return root
 
 
@@ -34,6 +45,10 @@ def wire(root: Path) -> Iterator[Wire]:
 
 def status(answer: bytes) -> int:
     return parse_head(answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")[0]
+
+
+def has_head(peer: Peer) -> bool:
+    return b"\r\n\r\n" in peer.received
 
 
 def test_what_arrives_is_accepted_and_answered(wire: Wire) -> None:
@@ -115,6 +130,23 @@ def test_silent_connections_at_the_limit_shut_nobody_out(root: Path) -> None:
         assert wire.pool.count == 50
 
 
+def test_who_was_listed_to_go_and_went_is_not_kept(root: Path) -> None:
+    with Wire(root, max_connections=20) as wire:
+        wire.listen()
+        peers = [wire.call() for _ in range(20)]
+        wire.turn()
+        wire.wait(2 * SPARED)
+        assert status(wire.exchange(wire.call(), GET)) == 200  # one went for it
+        assert wire.pool.evicted == 1
+        for peer in peers:
+            peer.close()
+        wire.wait(SPARED)
+        wire.wait(LISTED)
+        gc.collect()
+        alive = [each for each in gc.get_objects() if isinstance(each, Connection)]
+        assert len(alive) == len(wire.connections) == 1
+
+
 def test_a_connection_that_has_just_come_is_spared(root: Path) -> None:
     with Wire(root, max_connections=1) as wire:
         wire.listen()
@@ -180,6 +212,45 @@ def test_a_drain_answers_what_an_idle_connection_has_sent_already(root: Path) ->
         assert b"\r\nConnection: close\r\n" in peer.received
 
 
+def test_the_end_of_one_is_not_that_of_who_takes_its_number_in_a_drain(root: Path) -> None:
+    """The drain closes an idle connection that was reset, and accepts another in its place."""
+    reader = ColdReader()
+    with (
+        no_leaks(),
+        Wire(root, max_connections=1, reader=reader) as wire,
+        contextlib.ExitStack() as stack,
+    ):
+        listener, _ = wire.listen()
+        old = wire.call()
+        wire.turn()
+        wire.wait(2 * SPARED)
+        (idle,) = wire.connections
+        number = wire.reactor.descriptors()[-1]
+
+        def drain(data: bytes, now: float) -> None:
+            wire.context.drain()
+            listener.drain(now)
+            for connection in wire.connections:
+                connection.finish(now)
+
+        waker = Waker(wire.reactor, drain)
+        stack.callback(waker.close)
+        new = wire.call()
+        reader.is_cold = True  # so that the new one waits, and is not to read
+        new.socket.send(GET)
+        waker.write(b"x")
+        old.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        old.close()
+        # The number of its client's end, which is lower, is taken.
+        stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        wire.turn()
+        assert wire.connections != [idle]
+        assert number in wire.reactor.descriptors()
+        reader.is_cold = False
+        wire.until(lambda: new.is_ended, new)
+        assert status(bytes(new.received)) == 200
+
+
 SLOW = GET[:5]
 PIPELINED = request("/large.bin") * 2
 PARTS = request("/large.bin", "Range: bytes=0-99999,200000-299999,400000-8000000")
@@ -200,10 +271,44 @@ def test_connections_that_keep_much_are_few(root: Path, sent: bytes) -> None:
         if sent is SLOW:  # the oldest made room for the next
             wire.until(lambda: peers[0].is_ended, peers[0])
             assert status(wire.exchange(peers[-1], GET[5:])) == 200
-        else:  # nobody could: a response that has begun is kept
+        elif sent is PIPELINED:  # nobody could: a response that has begun is kept
             wire.until(lambda: peers[-1].is_ended or peers[-1].is_reset, peers[-1])
         light = wire.call()
         assert status(wire.exchange(light, GET)) == 200
+
+
+@pytest.mark.parametrize(
+    "sent", [PIPELINED, PARTS, request("/many/")], ids=["waits", "parts", "lists"]
+)
+def test_clients_that_do_not_read_leave_places_to_those_who_ask(root: Path, sent: bytes) -> None:
+    limits = PoolLimits(connections=100, heavy=8)
+    with no_leaks(), Wire(root, pool_limits=limits, lists=True) as wire:
+        wire.listen()
+        for peer in [wire.call() for _ in range(12)]:
+            wire.turn()
+            peer.send(sent)
+            for _ in range(100):
+                wire.wait(1e-5)
+        assert 0 < len(wire.pool.heavy) <= 4
+        late = wire.call()
+        wire.turn()
+        late.send(SLOW)
+        wire.turn()
+        assert status(wire.exchange(late, GET[5:])) == 200
+
+
+def test_parts_are_sent_whole_when_there_is_no_place_for_them(root: Path) -> None:
+    """Range may be ignored (RFC 9110 section 14.2)."""
+    with no_leaks(), Wire(root, pool_limits=PoolLimits(connections=100, heavy=4)) as wire:
+        wire.listen()
+        statuses = []
+        for peer in [wire.call() for _ in range(4)]:
+            wire.turn()
+            peer.send(PARTS)
+            wire.until(partial(has_head, peer), peer)
+            statuses.append(status(bytes(peer.received)))
+        assert statuses == [206, 206, 200, 200]
+        assert status(wire.exchange(wire.call(), request("/large.bin", "Range: bytes=-5"))) == 206
 
 
 def test_who_is_asked_to_go_may_ask_for_room_itself(root: Path) -> None:

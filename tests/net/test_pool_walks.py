@@ -291,7 +291,7 @@ def test_whatever_clients_do_the_books_are_right(
 
 
 @pytest.mark.slow
-@settings(max_examples=4000)
+@settings(max_examples=1000)
 @given(**WALKS)
 def test_whatever_clients_do_for_longer(steps: list[tuple[str, Step]], drains: bool) -> None:
     walk_through(steps, drains=drains)

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from evloop.net.poller import BROKEN
 from evloop.net.protocol import NOTHING, READ, WRITE
 from evloop.net.reactor import LONGEST_WAIT, MAX_EXPIRED, Reactor, Waker
 from evloop.net.timers import Slot
@@ -106,6 +107,23 @@ def test_who_was_removed_in_the_same_turn_is_left_alone() -> None:
     reactor.add(8, gone, READ)
     reactor.turn()
     assert gone.calls == []
+
+
+@pytest.mark.parametrize("way", ["remove", "unregister"])
+def test_what_was_ready_is_no_news_for_another_one_of_the_same_number(way: str) -> None:
+    reactor, _ = scripted([(7, READ), (8, BROKEN)], [(8, READ)])
+    gone, newcomer = Handler(), Handler()
+
+    def replace() -> None:
+        getattr(reactor, way)(8)
+        reactor.add(8, newcomer, READ)
+
+    reactor.add(7, Handler(replace), READ)
+    reactor.add(8, gone, READ)
+    reactor.turn()
+    assert (gone.calls, newcomer.calls) == ([], [])
+    reactor.turn()
+    assert newcomer.calls == [(f"ready {READ}", 50.0)]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.support.bench import write
 from tests.support.client import Client, request
 from tests.support.deadline import PATIENCE
 from tests.support.descriptors import no_leaks
+from tests.support.serving import SHORT_LINGER
 
 LARGE = os.urandom(8 * 1024 * 1024)
 SMALL_BUFFER = 64 * 1024
@@ -62,7 +63,9 @@ def test_it_serves_while_the_event_loop_goes_on(root: Path) -> None:
 
 def test_downloads_may_end_and_the_event_loop_goes_on_meanwhile(root: Path) -> None:
     async def program() -> None:
-        async with evloop.serving(root=root, host="127.0.0.1", port=0) as server:
+        async with evloop.serving(
+            root=root, host="127.0.0.1", port=0, linger_timeout=SHORT_LINGER
+        ) as server:
             client = download(server)
             rest = asyncio.create_task(finish(client, server))
         assert await rest == LARGE

@@ -95,3 +95,20 @@ def test_a_server_that_never_opened_or_is_closed_is_no_matter(server: Server) ->
     assert new.phase is Phase.NEW
     new.open()
     new.close()
+
+
+def test_the_child_of_a_server_with_passwords_holds_nothing_either(
+    server: Server, tmp_path: Path
+) -> None:
+    users = write(tmp_path / "users", b"anna:$apr1$abc$" + b"a" * 22 + b"\n")
+    config = Config(root=tmp_path / "root", host=("127.0.0.1",), port=0, htpasswd=str(users))
+    before = set(open_descriptors().values())
+    with Server(config).in_thread() as served, Client(served.addresses[0]) as client:
+        credentials = "Authorization: Basic YW5uYTp4"
+        assert client.get("/", credentials).status == 401
+        ours = set(open_descriptors().values()) - before - {_link(client)}
+        with forked(served) as child:
+            held = child["open"]
+            assert isinstance(held, list)
+            assert not ours & {link for link in held if "eventpoll" not in link}
+            assert client.get("/", credentials).status == 401

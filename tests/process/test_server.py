@@ -141,7 +141,7 @@ class TestOpening:
         ("settings", "message"),
         [
             ({"root": "/no/such/place"}, "ROOT /no/such/place: No such file or directory"),
-            ({"root": __file__}, f"ROOT {__file__}: Not a directory"),
+            ({"root": "/dev/null"}, "ROOT /dev/null: Not a directory"),
             ({"access_log": "/no/such/place/log"}, "--access-log /no/such/place/log: No such file"),
             ({"access_log": "/"}, "--access-log /: Is a directory"),
             ({"host": ("192.0.2.1",)}, "--host 192.0.2.1: can't listen on port 0"),

@@ -4,6 +4,8 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,29 @@ def test_it_serves_on_sockets_that_exist_already(config: Config) -> None:
     assert worker.is_idle
     worker.close()
     worker.close()
+
+
+def test_many_idle_connections_are_not_all_closed_in_one_turn(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evloop.process.worker, "MAX_FINISHED", 3)
+    sock = listening_socket("127.0.0.1", 0, 16, 4096)
+    plan = plan_memory(config, 0, 16, None)
+    worker = Worker(config, plan, [sock], lambda said, now: None)
+    with ExitStack() as stack:
+        stack.callback(worker.close)
+        clients = [stack.enter_context(Client(worker.addresses[0])) for _ in range(10)]
+        clients[9].send(request("/"))
+        worker.drain(worker.reactor.now)
+        open_after = [len(worker.connections())]
+        while worker.connections():
+            worker.turn(PATIENCE)
+            open_after.append(len(worker.connections()))
+        assert open_after[0] == 7
+        closed = [before - after for before, after in pairwise(open_after)]
+        assert max(closed) <= 3 + 1  # and the one that is answered
+        assert clients[9].receive().status == 200
+        assert [client.receive_end() for client in clients] == [b""] * 10
 
 
 def test_one_part_that_can_not_be_closed_keeps_no_other_open(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evloop.process.memory import process_size
 from tests.public.chromium import look
 from tests.support.serving import serving
 
@@ -59,6 +60,26 @@ RUN = """
 """
 
 
+WATCH = """
+  await until(() => text("#small .route") !== "");
+  page.querySelector("#run").click();
+  const under_way = /downloads: [1-4],/;
+  await until(() => under_way.test(text("[data-figure=traffic]")));
+  const during = { now: text("[data-figure=now]"), load: text("[data-figure=load]") };
+  const panel = page.querySelector("#memory").getBoundingClientRect();
+  const button = page.querySelector("#run").getBoundingClientRect();
+  during.drawn = page.querySelectorAll(".measured-dot").length;
+  page.querySelector("#run").click();
+  await until(() => page.querySelector("#lab").dataset.state !== "running");
+  return {
+    ...during,
+    untold: page.querySelector("#untold").getClientRects().length,
+    result: text("#result"),
+    below: panel.top - button.bottom,
+  };
+"""
+
+
 def seen(tmp_path: Path, script: str, *, width: int, report: Any = None, large: bool) -> Any:
     """Serve a copy of the site, with a report or a large sample if wanted, and look at it."""
     root = tmp_path / "site"
@@ -100,6 +121,24 @@ def test_a_run_shows_the_wait_the_rate_and_the_memory_that_the_server_reports(
     assert "medium.bin: " in page["result"]
     assert not page["untold"]
     assert page["focusable"]
+
+
+@pytest.mark.slow
+def test_the_servers_own_memory_is_drawn_while_it_sends(tmp_path: Path) -> None:
+    root = tmp_path / "site"
+    shutil.copytree(PUBLIC, root, ignore=shutil.ignore_patterns("*.bin"))
+    with (root / "static" / "test.bin").open("wb") as sample:
+        sample.truncate(100 * MIB)  # more than a browser takes ahead
+    with serving(root, demo="on") as server:
+        page = look(root, server.urls[0], WATCH, width=PHONE, profile=tmp_path / "profile")
+        own, load = page["now"].split(" MiB")[0], page["load"]
+        assert float(own) == pytest.approx(process_size() / MIB, rel=0.25)
+    assert load == "400 MiB"
+    assert page["drawn"] >= 1
+    assert not page["untold"]
+    assert "loading whole files would have taken 400 MiB" in page["result"]
+    # On a phone the picture is what comes after the button and the line of the result.
+    assert 0 < page["below"] < 80
 
 
 @pytest.mark.slow

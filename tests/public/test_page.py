@@ -7,6 +7,8 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
+from evloop.demo.figures import INTERVAL
+
 PUBLIC = Path(__file__).resolve().parents[2] / "public"
 PAGES = ("index.html", "static/index.html")
 TEXTS = sorted(path for path in PUBLIC.rglob("*") if path.suffix in {".html", ".css", ".js"})
@@ -130,6 +132,7 @@ def test_the_script_declares_the_report_field_by_field() -> None:
     checked = re.findall(r'"(\w+)"', "".join(re.findall(r"FIELDS = \[(.*?)\]", script)))
     assert sorted([*checked, "memory", "version"]) == sorted(REPORT_FIELDS)
     assert '"/.well-known/evloop"' in script
+    assert f"AGE_MS = {INTERVAL * 1000:.0f};" in script
 
 
 def test_ids_that_the_scripts_ask_for_are_in_a_page() -> None:
@@ -145,7 +148,7 @@ def test_ids_that_the_scripts_ask_for_are_in_a_page() -> None:
 def test_the_first_page_says_what_it_is_and_how_to_have_it() -> None:
     page = read("index.html")
     assert "<title>evloop: a static file server in Python" in page
-    assert "<code>pip install evloop-server\nevloop serve public/</code>" in page
+    assert "<code>pip install evloop-server\nevloop path/to/your/files</code>" in page
     assert "MIT licence" in page
 
 

@@ -17,6 +17,7 @@ from evloop.settings.config import (
 )
 from evloop.settings.printable import printable
 from evloop.settings.reading import read_config
+from evloop.settings.site_options import media_types
 
 KIB, MIB = 1024, 1024**2
 
@@ -55,6 +56,19 @@ READ = {
     ("access_log", "-"): "-",
     ("access_log", "/var/log/x"): "/var/log/x",
     ("log_format", "json"): LogFormat.JSON,
+    ("htpasswd", "/etc/pw"): "/etc/pw",
+    ("isolate", "on"): True,
+    ("open", "on"): True,
+    ("limit_rate", "1MiB"): MIB,
+    ("cors", "*"): ("*",),
+    ("cors", "https://a.example"): ("https://a.example",),
+    ("cors", "http://localhost:3000"): ("http://localhost:3000",),
+    ("cors", "http://[::1]:3000"): ("http://[::1]:3000",),
+    ("cors", "http://a.example:443"): ("http://a.example:443",),
+    ("cors", "chrome-extension://abcdef"): ("chrome-extension://abcdef",),
+    ("type", ".wasm=application/wasm"): (".wasm=application/wasm",),
+    ("type", ".log=text/plain; charset=iso-8859-1"): (".log=text/plain; charset=iso-8859-1",),
+    ("type", '.x=a/b; c="d e"'): ('.x=a/b; c="d e"',),
 }
 
 REFUSED = {
@@ -105,6 +119,42 @@ REFUSED = {
     ("access_log", ""): "it is empty",
     ("log_format", "xml"): "one of combined, json is wanted",
     ("user", "-x"): "a name is wanted",
+    ("htpasswd", "a\0"): "a path has no zero byte",
+    # What a shell makes of a variable that is not set must not open the site to everybody.
+    ("htpasswd", ""): "it is empty; leave it out where it is not wanted",
+    ("limit_rate", "2PiB"): "a size is a whole number",
+    ("limit_rate", "1025GiB"): "at most 1 TiB is possible",
+    # Origins as no browser sends them.
+    ("cors", ""): "scheme://host or scheme://host:port is wanted",
+    ("cors", "app.example"): "scheme://host or scheme://host:port is wanted",
+    ("cors", "https://"): "scheme://host or scheme://host:port is wanted",
+    ("cors", "https://*.example"): "scheme://host or scheme://host:port is wanted",
+    ("cors", "https://a b"): "scheme://host or scheme://host:port is wanted",
+    ("cors", "https://a.example\r\nX: y"): "scheme://host or scheme://host:port is wanted",
+    ("cors", "https://user@a.example"): "scheme://host or scheme://host:port is wanted",
+    ("cors", "https://-a.example:0"): "scheme://host or scheme://host:port is wanted",
+    ("cors", "https://b\u00fccher.example"): "scheme://host or scheme://host:port is wanted",
+    ("cors", "https://a.example/"): "an origin has no path, not even a slash",
+    ("cors", "https://a.example/x"): "an origin has no path, not even a slash",
+    ("cors", "https://A.example"): "a browser sends it in lower case",
+    ("cors", "HTTPS://a.example"): "a browser sends it in lower case",
+    ("cors", "https://a.example:443"): "a browser leaves out the usual port",
+    ("cors", "http://a.example:80"): "a browser leaves out the usual port",
+    ("cors", "http://a.example:65536"): "a port is at most 65535",
+    ("cors", "null"): "null is every sandboxed page",
+    # Types.
+    ("type", ""): "a type is written as .EXT=TYPE",
+    ("type", "wasm=application/wasm"): "a type is written as .EXT=TYPE",
+    ("type", ".wasm"): "a type is written as .EXT=TYPE",
+    ("type", ".=text/plain"): "a type is written as .EXT=TYPE",
+    ("type", ".tar.gz=application/gzip"): "a type is written as .EXT=TYPE, with the last ending",
+    ("type", ".a/b=text/plain"): "a type is written as .EXT=TYPE",
+    ("type", ".a=text"): "the type is written as text/plain",
+    ("type", ".a=/plain"): "the type is written as text/plain",
+    ("type", ".a=text/plain;"): "the type is written as text/plain",
+    ("type", ".a=text/plain; charset"): "the type is written as text/plain",
+    ("type", ".a=text/plain\r\nX: y"): "the type is written as text/plain",
+    ("type", ".a=text/\u00fc"): "the type is written as text/plain",
 }
 
 
@@ -122,6 +172,8 @@ def test_a_text_that_makes_no_sense_is_refused_by_name(name: str, text: str) -> 
         read_config(".", {name: [text]}, {})
     assert str(refused.value).startswith(f"{option_name(name)} {shown}: ")
     assert REFUSED[name, text] in str(refused.value)
+    if not text and OPTIONS[name].may_be_empty:
+        return  # an empty variable is a list of none
     with pytest.raises(ConfigError) as refused:
         read_config(".", {}, {variable_name(name): text})
     assert str(refused.value).startswith(f"{variable_name(name)} {shown}: ")
@@ -367,6 +419,14 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "hidden": "off",
         "precompressed": "on",
         "compress": "off",
+        "dictionaries": "off",
+        "type": "",
+        "cors": "",
+        "isolate": "off",
+        "htpasswd": "",
+        "limit_rate": "0B",
+        "limit_rate_after": "0B",
+        "demo": "auto",
         "idle_timeout": "1m",
         "head_timeout": "10s",
         "send_timeout": "30s",
@@ -392,6 +452,8 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "tls_allow_expired": "off",
         "http_redirect": "0",
         "hsts": "0s",
+        "open": "off",
+        "qr": "off",
     }
 
 
@@ -414,3 +476,24 @@ def test_the_defaults_are_those_that_are_documented() -> None:
 )
 def test_the_strategy_is_told_in_a_line(settings: dict[str, Any], strategy: str) -> None:
     assert Config(**settings).strategy == strategy
+
+
+def test_types_are_kept_by_ending() -> None:
+    texts = (".A=text/x-a", ".b=application/b", ".a=text/x-c; charset=x", ".d=TEXT/x-d")
+    assert media_types(texts) == {
+        b"a": b"text/x-c; charset=x",
+        b"b": b"application/b",
+        b"d": b"TEXT/x-d; charset=utf-8",
+    }
+
+
+def test_some_may_be_left_empty() -> None:
+    assert Config(type=(), cors=(), htpasswd="").cors == ()
+
+
+@pytest.mark.parametrize("text", ["", " "])
+@pytest.mark.parametrize("name", ["cors", "type"])
+def test_an_empty_variable_is_a_list_of_none(name: str, text: str) -> None:
+    assert getattr(read_config(".", {}, {variable_name(name): text}), name) == ()
+    with pytest.raises(ConfigError, match=r"^EVLOOP_INDEX '': "):
+        read_config(".", {}, {"EVLOOP_INDEX": text})

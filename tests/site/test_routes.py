@@ -3,7 +3,14 @@
 import pytest
 
 from evloop.http.request import RequestError
-from evloop.site.routes import Route, index_paths, is_hidden, router
+from evloop.site.routes import (
+    Route,
+    SingleFile,
+    index_paths,
+    is_hidden,
+    router,
+    single_file_router,
+)
 
 INDEX_NAMES = (b"index.html", b"index.htm")
 
@@ -78,3 +85,19 @@ def test_the_root_has_index_files() -> None:
     assert index_paths(b"a", (b"x",)) == (b"a/x",)
     with pytest.raises(RequestError):
         router((), hidden=False)(b"/")
+
+
+class TestSingleFile:
+    route = staticmethod(single_file_router(SingleFile(b"real name.iso", b"disk.iso")))
+
+    @pytest.mark.parametrize(
+        "target", [b"/", b"/disk.iso", b"/./disk.iso?x", b"//disk.iso", b"/a/.."]
+    )
+    def test_it_is_at_the_root_and_at_its_name(self, target: bytes) -> None:
+        assert self.route(target).paths == (b"real name.iso",)
+
+    @pytest.mark.parametrize(
+        "target", [b"/disk.iso/", b"/real%20name.iso", b"/disk", b"/DISK.ISO", b"/a/disk.iso"]
+    )
+    def test_nothing_else_is_there(self, target: bytes) -> None:
+        assert self.route(target).paths == ()

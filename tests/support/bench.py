@@ -8,6 +8,7 @@ from typing import NamedTuple
 from evloop.files.cache import Cache, CacheSettings, Found
 from evloop.files.compression import Compressor
 from evloop.files.content import Budget
+from evloop.files.deltas import Deltas
 from evloop.files.listing import SORT_SIZE
 from evloop.files.reader import Reader
 from evloop.files.root import Root
@@ -15,13 +16,14 @@ from evloop.files.variants import Variants
 from evloop.http.dates import format_date
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
-from evloop.http1.head import parse_head
+from evloop.http1.head import field_pattern, parse_head
 from evloop.http1.states import State
 from evloop.http1.writer import Answer as Written
 from evloop.http1.writer import write as write_response
 from evloop.settings.choices import Symlinks
 from evloop.site.archives import Archives
 from evloop.site.clock import Clock
+from evloop.site.dictionaries import READ_FIELDS
 from evloop.site.directories import Directories
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
@@ -77,6 +79,7 @@ class Bench:
         lists: bool = False,
         archives: bool = False,
         compress: bool = False,
+        dictionaries: bool = False,
     ) -> None:
         self.root = Root(str(path), symlinks, openat2=openat2)
         self.reader = Reader(4 * 1024)
@@ -90,7 +93,7 @@ class Bench:
         )
         self.clock = stopped_clock(WALL)
         self.prepared = PreparedResponses()
-        site_settings = site_settings or SiteSettings()
+        site_settings = site_settings or SiteSettings(dictionaries=dictionaries)
         hidden, self.sorting = site_settings.hidden, Budget(SORT_SIZE)
         self.listings = Listings(self.root, self.sorting, hidden=hidden, has_archives=archives)
         self.archives = Archives(self.root, self.reader, self.sorting, hidden=hidden)
@@ -101,16 +104,19 @@ class Bench:
             if compress
             else None
         )
-        self.negotiator = Negotiator(self.variants, compressor)
+        self.fields = field_pattern(*(READ_FIELDS if dictionaries else ()))
+        deltas = Deltas(self.reader, self.cache, self._complain) if dictionaries else None
+        self.negotiator = Negotiator(self.variants, compressor, deltas)
+        self.directories = Directories(
+            self.listings if lists else None, self.archives if archives else None
+        )
         self.site = Site(
             self.cache,
             self.reader,
             self.clock,
             site_settings,
             self.prepared,
-            directories=Directories(
-                self.listings if lists else None, self.archives if archives else None
-            ),
+            directories=self.directories,
             negotiator=self.negotiator,
         )
 
@@ -160,7 +166,7 @@ class Bench:
         """Return the answer to the request in *head*."""
         request: Request | None = None
         try:
-            request = parse_head(head)
+            request = parse_head(head, self.fields)
             response = self._respond(request, now)
         except RequestError as error:
             response = self.site.refuse(error, request, now)

@@ -15,9 +15,9 @@ from evloop import Config, Server
 from tests.support.client import Client
 from tests.support.deadline import PATIENCE, eventually
 
-SHORT_LINGER = "200ms"
-"""How long a server of a test waits for its client's close: most tests keep their client open when
-they end the server, and would wait for all of the default each time."""
+SHORT_LINGER = 0.2
+"""Seconds that a server of a test waits for its client's close: most tests keep their client open
+when they end the server, and would wait for all of the default each time."""
 
 
 @contextmanager
@@ -28,6 +28,7 @@ def serving(root: Path, **settings: Any) -> Iterator[Server]:
         "host": ("127.0.0.1",),
         "port": 0,
         "access_log": "off",
+        "linger_timeout": SHORT_LINGER,
         **settings,
     }
     with Server(Config(**values)).in_thread() as server:
@@ -52,7 +53,7 @@ class Command:
         *options: str,
         environment: dict[str, str] | None = None,
     ) -> None:
-        where = ["--port", "0", "--host", "127.0.0.1", "--linger-timeout", SHORT_LINGER]
+        where = ["--port", "0", "--host", "127.0.0.1", "--linger-timeout", f"{SHORT_LINGER}s"]
         arguments = ["serve", str(root), *where, *options]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "evloop", *arguments],

@@ -265,8 +265,9 @@ class Wire:
         listings = Listings(self.root, Budget(SORT_SIZE), hidden=False) if lists else None
         directories = Directories(listings)
         self.site = Site(
-            self.cache, self.reader, clock, site_settings, self.prepared, directories=directories
-        )
+            self.cache, self.reader, clock, site_settings, self.prepared, directories=directories,
+            has_place=lambda: self.pool.spares_place,
+        )  # fmt: skip
         self.observer = Metrics(log)
         self.context = Context(self.site, self.observer, self.head_cache, limits or Limits())
         self.pool = ConnectionPool(

@@ -4,15 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-from bench.figures import Figure, show
-from bench.page import render
-from bench.rows import ROWS, Goal, Row
-from bench.tables import row_table
-from bench.verdict import against_python, judge, peer_goal, verdict_on, with_spread
-from campaign.results import Cell, Results, ResultsError, ServerNote, load, save
-from lab.servers.base import Kind
-from report.figures import digits, ratio
-from report.verdict import Finding
+from evloop_tools.bench.figures import Figure, show
+from evloop_tools.bench.page import render
+from evloop_tools.bench.rows import ROWS, Goal, Row
+from evloop_tools.bench.tables import row_table
+from evloop_tools.bench.verdict import against_python, judge, peer_goal, verdict_on, with_spread
+from evloop_tools.campaign.results import Cell, Results, ServerNote, load, save
+from evloop_tools.lab.servers.base import Kind
+from evloop_tools.report.arguments import UsageError
+from evloop_tools.report.figures import digits, ratio
+from evloop_tools.report.verdict import Finding
 
 CPU = Figure.CPU_PER_REQUEST
 SMALL = next(row for row in ROWS if row.name == "small")
@@ -193,7 +194,7 @@ UNUSABLE = {
 def test_unusable_results_are_refused_in_one_line(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "results.json"
     path.write_text(text)
-    with pytest.raises(ResultsError, match=reason) as caught:
+    with pytest.raises(UsageError, match=reason) as caught:
         load([path], Figure)
     assert "\n" not in str(caught.value)
 

@@ -12,20 +12,19 @@ from pathlib import Path
 
 import psutil
 import pytest
-from bench import __file__ as bench_file
-from bench.campaign import BenchCampaign
-from bench.figures import Figure
-from bench.rows import ROWS, Row
-from campaign.results import Cell, Results, Sample, ServerNote
-from lab.driver import OwnLoad
-from lab.errors import VoidError
-from lab.servers.base import Server
-from lab.servers.evloop import Evloop
-from report.progress import Progress
+from evloop_tools.bench.campaign import BenchCampaign
+from evloop_tools.bench.figures import Figure
+from evloop_tools.bench.rows import ROWS, Row
+from evloop_tools.campaign.results import Cell, Results, Sample, ServerNote
+from evloop_tools.lab.driver import OwnLoad
+from evloop_tools.lab.errors import VoidError
+from evloop_tools.lab.servers.base import Server
+from evloop_tools.lab.servers.evloop import Evloop
+from evloop_tools.report.progress import Progress
 
 from tests.support.deadline import eventually
 
-BENCH = [sys.executable, str(Path(bench_file).parent)]
+BENCH = [sys.executable, "-m", "evloop", "bench"]
 WAIT = 60.0
 TINY = ["--rows", "small", "--servers", "http.server", "--rounds", "1", "--driver", "own"]
 
@@ -166,14 +165,14 @@ def _rehearse(servers: list[Server], rounds: int) -> tuple[Results, list[tuple[s
 
 
 def test_the_rounds_are_interleaved() -> None:
-    _, turns = _rehearse([Evloop(("a",), "a"), Evloop(("b",), "b")], 2)
+    _, turns = _rehearse([Evloop(("a",), name="a"), Evloop(("b",), name="b")], 2)
     once = [("a",), ("b",)]
     assert [turn[1:] for turn in turns if turn[0] == "small"] == once * 2
     assert [turn[1:] for turn in turns if turn[0] == "sendfile"] == once * 2
 
 
 def test_a_server_that_fails_twice_sits_the_row_out() -> None:
-    results, turns = _rehearse([Evloop(("broken",), "broken"), Evloop(("b",), "b")], 5)
+    results, turns = _rehearse([Evloop(("broken",), name="broken"), Evloop(("b",), name="b")], 5)
     assert turns.count(("small", "broken")) == 2
     assert turns.count(("small", "b")) == 5
     voids: Mapping[str, object] = {"broken": ["broken as ever"] * 2, "b": []}

@@ -8,18 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench.rows import ROWS
-from campaign.rounds import configuration
-from lab.docroot import LARGE, PAGES, place
-from lab.errors import TargetError, VoidError
-from lab.running import ask, free_port, running
-from lab.servers.base import Kind, Launch, Server, Setup, Transfer
-from lab.servers.evloop import Evloop
-from lab.servers.floor import Floor, compile_floor
-from lab.servers.native import Lighttpd, Nginx
-from lab.servers.python_peers import PythonPeer, python_peers
-from lab.servers.registry import all_servers
-from load.endpoint import local_endpoint
+from evloop_tools.bench.rows import ROWS
+from evloop_tools.campaign.rounds import configuration
+from evloop_tools.lab.docroot import LARGE, PAGES, place
+from evloop_tools.lab.errors import TargetError, VoidError
+from evloop_tools.lab.running import ask, free_port, running
+from evloop_tools.lab.servers.base import Kind, Launch, Server, Setup, Transfer
+from evloop_tools.lab.servers.evloop import Evloop
+from evloop_tools.lab.servers.floor import Floor, compile_floor
+from evloop_tools.lab.servers.native import Lighttpd, Nginx
+from evloop_tools.lab.servers.python_peers import PythonPeer, python_peers
+from evloop_tools.lab.servers.registry import all_servers
+from evloop_tools.load.endpoint import local_endpoint
 
 CHECK_DEADLINE = 20.0
 BODY = bytes(range(256)) * 2048
@@ -151,7 +151,7 @@ def test_the_script_of_a_python_peer_compiles(peer: PythonPeer, setup: Setup) ->
 
 
 def test_a_python_peer_without_its_packages_says_so() -> None:
-    peer = PythonPeer(sys.executable, "none", "", ("no_such_module",))
+    peer = PythonPeer(sys.executable, "", ("no_such_module",), name="none")
     assert peer.missing() == f"no_such_module is not there in {sys.executable}"
 
 
@@ -219,7 +219,7 @@ def test_a_floor_that_does_not_compile_is_void(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken.c").write_text("int main(void) { return nothing; }")
-    monkeypatch.setattr("lab.servers.floor.SOURCES", tmp_path)
+    monkeypatch.setattr("evloop_tools.lab.servers.floor.SOURCES", tmp_path)
     with pytest.raises(VoidError, match=r"cc failed on broken\.c"):
         compile_floor("broken", tmp_path)
 

@@ -6,12 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab.docroot import make, place
-from lab.driver import LoadReport, OwnLoad, await_held, clients, refuse_errors
-from lab.errors import VoidError
-from lab.socket_memory import read_socket_memory
-from load.endpoint import local_endpoint
-from load.orders import CODED, SPARSE, Behaviour, Hold, Order, Run, Wanted, from_line, to_line
+from evloop_tools.lab.docroot import make, place
+from evloop_tools.lab.driver import LoadReport, OwnLoad, await_held, clients, refuse_errors
+from evloop_tools.lab.errors import VoidError
+from evloop_tools.lab.socket_memory import read_socket_memory
+from evloop_tools.load.endpoint import local_endpoint
+from evloop_tools.load.orders import (
+    CODED,
+    SPARSE,
+    Behaviour,
+    Hold,
+    Order,
+    Run,
+    Wanted,
+    from_line,
+    to_line,
+)
 
 from evloop import Config, Server
 from tests.support.deadline import eventually

@@ -8,19 +8,20 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from lab.descriptors import Downloads
-from lab.history import METRICS, History, fit_slope
-from lab.kernel import KernelTcp
-from lab.memory import Memory
-from lab.sample import Sample
-from lab.sockets import Connections, Queues
-from monitoring.limits import breach, unjudged
-from monitoring.plot import draw
-from monitoring.records import CsvFile, document, row, write_json
-from monitoring.sentences import counterfactual, lower_bound, summary
-from report.figures import show_clock, show_count, show_size
-from report.plot import PlotError, check_plot
-from report.verdict import Limits
+from evloop_tools.lab.descriptors import Downloads
+from evloop_tools.lab.history import METRICS, History, fit_slope
+from evloop_tools.lab.kernel import KernelTcp
+from evloop_tools.lab.memory import Memory
+from evloop_tools.lab.sample import Sample
+from evloop_tools.lab.sockets import Connections, Queues
+from evloop_tools.monitoring.limits import breach, unjudged
+from evloop_tools.monitoring.plot import draw
+from evloop_tools.monitoring.records import CsvFile, document, row, write_json
+from evloop_tools.monitoring.sentences import counterfactual, lower_bound, summary
+from evloop_tools.report.arguments import UsageError
+from evloop_tools.report.figures import show_clock, show_count, show_size
+from evloop_tools.report.plot import check_plot
+from evloop_tools.report.verdict import Limits
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
@@ -304,7 +305,7 @@ def test_the_document_of_a_run_is_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["run.pdf", "run", "run.png.gz"])
 def test_a_picture_of_another_kind_is_refused_before_the_run(name: str) -> None:
-    with pytest.raises(PlotError, match=r"\.png or \.svg"):
+    with pytest.raises(UsageError, match=r"\.png or \.svg"):
         check_plot(Path(name))
 
 

@@ -12,11 +12,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from lab import launch, processes, sample
-from lab.errors import AmbiguousTargetError, NoRightError, NoSuchTargetError, TargetEndedError
-from lab.launch import Launched
-from lab.processes import Tree, find_listeners, name_of
-from lab.sample import Sampler
+from evloop_tools.lab import launch, processes, sample
+from evloop_tools.lab.errors import (
+    AmbiguousTargetError,
+    NoRightError,
+    NoSuchTargetError,
+    TargetEndedError,
+)
+from evloop_tools.lab.launch import Launched
+from evloop_tools.lab.processes import Tree, find_listeners, name_of
+from evloop_tools.lab.sample import Sampler
 
 MIB = 1024 * 1024
 WAIT = 20.0  # seconds until a test gives up
@@ -211,12 +216,15 @@ def test_a_zombie_that_denies_a_look_has_ended(monkeypatch: pytest.MonkeyPatch) 
         def processes(self) -> list[psutil.Process]:
             return [psutil.Process(self.child.pid)]
 
+        def epitaph(self) -> str:
+            return "by itself"
+
     def deny(process: psutil.Process) -> None:
         raise PermissionError
 
     os.waitid(os.P_PID, Dying.child.pid, os.WEXITED | os.WNOWAIT)
     monkeypatch.setattr(sample, "read_memory", deny)
-    with pytest.raises(TargetEndedError):
+    with pytest.raises(TargetEndedError, match="server has ended: by itself"):
         Sampler(Dying()).sample()
     Dying.child.wait()
 
@@ -342,7 +350,7 @@ def test_what_is_started_dies_with_us_even_when_we_are_killed(tmp_path: Path) ->
     source = f"""
 import sys, time
 sys.path[:0] = [{str(tools)!r}, {str(root)!r}]
-from lab.launch import Launched
+from evloop_tools.lab.launch import Launched
 launched = Launched([sys.executable, "-c", "import time; time.sleep(600)"])
 print(launched.pid, flush=True)
 time.sleep(600)

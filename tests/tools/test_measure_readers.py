@@ -10,12 +10,17 @@ from pathlib import Path
 
 import psutil
 import pytest
-from lab import descriptors as descriptors_module
-from lab.cgroup import Cgroup, CgroupPath, find_cgroup, locate, read_cgroup
-from lab.descriptors import Downloads, count_descriptors, portable_descriptors, read_descriptors
-from lab.kernel import parse_sockstat, read_kernel_tcp
-from lab.memory import Memory, read_memory
-from lab.sockets import (
+from evloop_tools.lab import descriptors as descriptors_module
+from evloop_tools.lab.cgroup import Cgroup, CgroupPath, find_cgroup, locate, read_cgroup
+from evloop_tools.lab.descriptors import (
+    Downloads,
+    count_descriptors,
+    portable_descriptors,
+    read_descriptors,
+)
+from evloop_tools.lab.kernel import parse_sockstat, read_kernel_tcp
+from evloop_tools.lab.memory import Memory, read_memory
+from evloop_tools.lab.sockets import (
     BACKLOG,
     Connections,
     Socket,

@@ -2,21 +2,25 @@
 
 import io
 import itertools
+import re
 import signal
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
-from lab.descriptors import Downloads
-from lab.history import History
-from lab.kernel import KernelTcp
-from lab.memory import Memory
-from lab.sample import Sample
-from lab.sockets import Connections, Queues
-from lab.terminal import Events
-from monitoring.lines import lines as lines_to
-from monitoring.live import Screen
-from report.graph import LogScale, area, binary_unit, columns, nice_span, nice_top
+from evloop_tools.lab.cgroup import Cgroup
+from evloop_tools.lab.descriptors import Downloads
+from evloop_tools.lab.history import History
+from evloop_tools.lab.kernel import KernelTcp
+from evloop_tools.lab.memory import Memory
+from evloop_tools.lab.sample import Sample
+from evloop_tools.lab.sockets import Connections, Queues
+from evloop_tools.lab.terminal import Events
+from evloop_tools.monitoring.lines import lines as lines_to
+from evloop_tools.monitoring.live import Screen, area
+from evloop_tools.report.scale import LogScale, binary_unit, columns, nice_span, nice_top
+from evloop_tools.report.words import KINDS
 from rich.console import Console
 
 KIB, MIB, GIB = 1024.0, 1024.0**2, 1024.0**3
@@ -135,6 +139,35 @@ def test_the_picture_tells_the_story() -> None:
     assert bars[0] < bars[1]
     assert "USS" not in text
     assert "USS" in "\n".join(rendered(busy(), 140, 45))
+
+
+def in_a_group() -> History:
+    """A server that does nothing, with a line about its control group."""
+    return History(replace(sample(0), cgroup=Cgroup(1000 * 1024**2, 650 * 1024**2, None)))
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (119, 40), (120, 40), (200, 24)])
+@pytest.mark.parametrize("history", [busy(), in_a_group()], ids=["busy", "quiet"])
+def test_no_heading_and_no_unit_is_cut(history: History, width: int, height: int) -> None:
+    text = "\n".join(rendered(history, width, height))
+    for word in ("now", "start", "peak", "growth", "/connection"):
+        assert re.search(rf"(?<!\S){word}(?!\S)", text)
+    assert not re.search(r"\d [KMG]i?(?=\s|$)", text)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_of_memory_is_explained_in_a_line(name: str) -> None:
+    lines = rendered(busy(), 80, 40)
+    assert [line for line in lines if line.startswith(name) and KINDS[name] in line]
+
+
+def test_a_run_that_has_an_end_says_how_much_is_left() -> None:
+    console = Console(width=80, height=24, file=io.StringIO(), color_system=None)
+    history = busy()
+    with console.capture() as capture:
+        console.print(Screen(history, "evloop", "pid 1", history.elapsed + 75), end="")
+    assert "0:01:15 left  q ends" in capture.get().splitlines()[0]
+    assert "left" not in rendered(history, 80, 24)[0]
 
 
 def test_what_a_platform_does_not_tell_is_said() -> None:

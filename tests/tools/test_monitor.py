@@ -14,19 +14,20 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import monitor
 import psutil
 import pytest
-from monitoring.options import Exit, parse_arguments
+from evloop_tools import programs
+from evloop_tools.monitoring.options import Exit, parse_arguments
 
 MIB = 1024 * 1024
 WAIT = 30.0  # seconds until a test gives up
-MONITOR = Path(monitor.__file__)
+MONITOR = Path(programs.__file__).parents[1] / "monitor.py"
 COMMAND = [sys.executable, str(MONITOR), "--interval", "50ms"]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -260,7 +261,7 @@ def test_what_can_not_be_done_is_one_line(
     code: Exit,
     words: str,
 ) -> None:
-    assert monitor.main([str(word) for word in arguments()]) == code
+    assert programs.main("monitor", [str(word) for word in arguments()]) == code
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("monitor: ")
@@ -275,7 +276,7 @@ def test_a_process_of_somebody_else_is_one_line(capfd: pytest.CaptureFixture[str
     if root:
         os.seteuid(65534)
     try:
-        assert monitor.main(["--pid", "1"]) == Exit.NO_RIGHT
+        assert programs.main("monitor", ["--pid", "1"]) == Exit.NO_RIGHT
     finally:
         if root:
             os.seteuid(0)
@@ -337,29 +338,38 @@ def test_http_server_streams_and_the_monitor_sees_it(
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
+@pytest.fixture
+def public_path() -> Iterator[Path]:
+    """A directory that nginx may read, whose workers are somebody else.
+
+    pytest keeps what is in its own to its user: each one that starts closes the directory that
+    all of them share, and tests start some.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.skipif(NGINX is None, reason="needs nginx")
 def test_nginx_streams_and_the_monitor_sees_it(
-    start: Callable[[list[str]], "subprocess.Popen[str]"], tmp_path: Path
+    start: Callable[[list[str]], "subprocess.Popen[str]"], public_path: Path
 ) -> None:
     def command(root: Path, port: int) -> list[str]:
-        for folder in (tmp_path, *tmp_path.parents):
-            if folder.stat().st_uid == os.getuid() and "pytest-" in str(folder):
-                folder.chmod(0o755)  # its workers are somebody else
-        tmp_path.chmod(0o755)
         temporary = "".join(
-            f"{kind}_temp_path {tmp_path}/{kind};"
+            f"{kind}_temp_path {public_path}/{kind};"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
-        (tmp_path / "nginx.conf").write_text(
-            f"daemon off; worker_processes 2; pid {tmp_path}/pid; error_log {tmp_path}/error;\n"
+        (public_path / "nginx.conf").write_text(
+            f"daemon off; worker_processes 2; pid {public_path}/pid;\n"
+            f"error_log {public_path}/error;\n"
             "events { worker_connections 64; }\n"
             f"http {{ access_log off; {temporary}\n"
             f"server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"
         )
         assert NGINX is not None
-        return [NGINX, "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error")]
+        return [NGINX, "-c", str(public_path / "nginx.conf"), "-e", str(public_path / "error")]
 
-    check_real_server(start, tmp_path, command)
+    check_real_server(start, public_path, command)
 
 
 def check_real_server(

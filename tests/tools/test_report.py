@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from attacks.telling import entry, tell
-from monitoring.sentences import kinds
-from report.figures import digits, ratio, show_time
-from report.page import Page
-from report.progress import Progress, bar, left
-from report.table import Column, Lines, Table
-from report.verdict import Limits, broken, check, memory_checks, sentence
+from evloop_tools.monitoring.sentences import kinds
+from evloop_tools.report.figures import digits, ratio, show_time
+from evloop_tools.report.page import Page
+from evloop_tools.report.progress import Progress, bar, left
+from evloop_tools.report.table import Column, Lines, Table
+from evloop_tools.report.verdict import Limits, broken, check, memory_checks, sentence
 
 from tests.tools.test_attack import run as attack
 
@@ -162,6 +162,7 @@ def test_what_an_attack_tells_has_figures_behind_it() -> None:
     assert entry(tell("a line", size=3)) == {"text": "a line", "size": 3}
 
 
+@pytest.mark.slow
 def test_a_quiet_probe_tells_the_sum_and_writes_it(tmp_path: Path) -> None:
     path = tmp_path / "probe.json"
     code, out, complaint = attack("probe", "--quiet", "--json", path)

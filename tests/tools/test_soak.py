@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import psutil
 import pytest
-from load.behaviours import BEHAVIOURS
-from load.files import Kind, Spec, make_files
+from evloop_tools.lab.docroot import make
+from evloop_tools.load.behaviours import BEHAVIOURS
+from evloop_tools.load.orders import CODED, Wanted
 
 from tests.support.deadline import eventually
 
@@ -23,7 +24,7 @@ SOAK = TOP / "tools" / "soak.py"
 DOUBLE = Path(__file__).with_name("soak_double.py")
 PATIENCE = 60.0
 KIB, MIB = 1024, 1024 * 1024
-SPECS = (Spec("page.html", 45 * KIB, Kind.PAGE), Spec("large.bin", 2 * MIB, Kind.DOCUMENT))
+SPECS = (Wanted("/page.html", 45 * KIB, CODED), Wanted("/large.bin", 2 * MIB, CODED))
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(TOP)}
 
 
@@ -60,7 +61,7 @@ def run(*arguments: object, cwd: Path) -> Ran:
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "root"
     folder.mkdir()
-    make_files(SPECS, folder)
+    make(folder, SPECS)
     return folder
 
 
@@ -216,6 +217,12 @@ def test_a_report_is_written_in_each_form(suffix: str, part: str, tmp_path: Path
     if suffix == ".html":
         assert not any(word in text for word in ("<script", "<link", "<img", "@import", "src="))
         assert ("<svg" in text) == (find_spec("matplotlib") is not None)
+
+
+def test_a_report_without_a_name_is_the_page_of_the_documents(tmp_path: Path) -> None:
+    (tmp_path / "docs/soak").mkdir(parents=True)
+    assert run(*SHORT, "--report", cwd=tmp_path).code == 0
+    assert "# Soak test: " in (tmp_path / "docs/soak/many-10000.md").read_text()
 
 
 # Nothing is left behind

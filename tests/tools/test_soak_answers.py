@@ -1,14 +1,14 @@
 """Answers that are right and wrong, without a socket, and how fast they are read."""
 
 import pytest
-from load.content import CHECK_SIZE, Coded
-from load.dialogue import Dialogue
-from load.faults import Fault, FaultError
-from load.files import File, Kind
-from load.pace import read_limit, receive_buffer
-from load.requests import Request, if_changed, some_ranges, whole
-from load.steps import QUANTUM, Answer, Ask
-from load.tally import Counts
+from evloop_tools.load.content import CHECK_SIZE, Coded
+from evloop_tools.load.dialogue import Dialogue
+from evloop_tools.load.faults import Fault, FaultError
+from evloop_tools.load.files import File, Kind
+from evloop_tools.load.pace import read_limit, receive_buffer
+from evloop_tools.load.requests import Request, if_changed, some_ranges, whole
+from evloop_tools.load.steps import QUANTUM, Answer, Ask
+from evloop_tools.load.tally import Counts
 
 KIB, MIB = 1024, 1024 * 1024
 SIZE = 40 * KIB

@@ -7,19 +7,22 @@ from collections.abc import Iterator
 from math import inf
 
 import pytest
-from lab.terminal import Events
-from load.behaviours import BEHAVIOURS, Habits, Visitor
-from load.content import Coded, Sparse
-from load.crowd import Crowd, Group, Load
-from load.endpoint import PORTS_EACH, Connector, parse_url
-from load.faults import Fault
-from load.files import Catalogue, File, Kind, Spec, make_files
-from load.requests import whole
-from load.steps import QUANTUM, Ask, Close, Ending, Script
-from load.tally import Tally
-from soaking.soak import Soak, Timing
+from evloop_tools.lab.docroot import make
+from evloop_tools.lab.terminal import Events
+from evloop_tools.load.behaviours import BEHAVIOURS, Habits, Visitor
+from evloop_tools.load.content import Coded, Sparse
+from evloop_tools.load.crowd import Crowd, Group, Load
+from evloop_tools.load.endpoint import PORTS_EACH, Connector, parse_url
+from evloop_tools.load.faults import Fault
+from evloop_tools.load.files import Catalogue, File, Kind
+from evloop_tools.load.orders import CODED, SPARSE, Wanted
+from evloop_tools.load.requests import whole
+from evloop_tools.load.steps import QUANTUM, Ask, Close, Ending, Rest, Script
+from evloop_tools.load.tally import Tally
+from evloop_tools.soaking.soak import Soak, Timing
 
 from evloop.net.reactor import Reactor
+from evloop.net.timers import TICK, Timed, Timers
 from evloop.process.server import Server
 from evloop.settings.config import Config
 from tests.support.deadline import eventually
@@ -224,13 +227,13 @@ def test_many_connections_come_from_several_addresses() -> None:
 # Against evloop
 
 SPECS = (
-    Spec("page.html", 20 * KIB, Kind.PAGE),
-    Spec("a.css", 100 * KIB, Kind.ASSET),
-    Spec("b.css", 1, Kind.ASSET),
-    Spec("c.js", MIB, Kind.ASSET),
-    Spec("d.bin", MIB + 1, Kind.DOCUMENT),
-    Spec("e.bin", 5 * MIB, Kind.DOCUMENT),
-    Spec("f.mp4", 50 * MIB, Kind.VIDEO, is_sparse=True),
+    Wanted("/page.html", 20 * KIB, CODED),
+    Wanted("/a.css", 100 * KIB, CODED),
+    Wanted("/b.css", 1, CODED),
+    Wanted("/c.js", MIB, CODED),
+    Wanted("/d.bin", MIB + 1, CODED),
+    Wanted("/e.bin", 5 * MIB, CODED),
+    Wanted("/f.mp4", 50 * MIB, SPARSE),
 )
 
 
@@ -238,14 +241,60 @@ SPECS = (
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Yield the port of evloop over SPECS."""
     root = tmp_path_factory.mktemp("root")
-    make_files(SPECS, root)
+    make(root, SPECS)
     with Server(Config(root=str(root), host=("127.0.0.1",), port=0)).in_thread() as server:
         yield server.addresses[0][1]
 
 
+PAGE, LARGE = SPECS[0].file, SPECS[4].file
+SHORT = 0.001  # seconds: far less than a tick of the timers' wheel
+WAITS: dict[str, list[Ask | Rest]] = {
+    "a rest": [Ask((whole(PAGE),)), Rest(SHORT)],
+    "a rest beside an answer": [Ask((whole(LARGE),), body_bytes=0), Rest(SHORT)],
+    "a piece of a head": [Ask((whole(PAGE),), trickle=8 * SHORT)],
+    "a pause of a slow reader": [Ask((whole(LARGE),), rate=KIB / SHORT, quantum=SHORT)],
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_a_wait_shorter_than_a_tick_is_not_drawn_out(name: str, port: int) -> None:
+    on_the_wheel, precise, done = [], [], []
+
+    class Watched(Timers):
+        """Notes who waits for less than a tick, and how."""
+
+        def watch(self, timed: Timed, now: float) -> None:
+            super().watch(timed, now)
+            on_the_wheel.extend([timed] if timed.deadline - now < TICK else [])
+
+        def watch_closely(self, timed: Timed) -> None:
+            super().watch_closely(timed)
+            precise.append(timed)
+
+    def script(visitor: Visitor) -> Script:
+        for step in WAITS[name]:
+            _ = yield step  # the answers that come back are nothing to it
+        done.append(True)
+
+    reactor = Reactor()
+    reactor.timers = Watched()
+    load = Load((Group("one", "one", 1),), 1, is_replaced=False)
+    endpoint, tally = parse_url(f"http://127.0.0.1:{port}"), Tally(["one"])
+    crowd = Crowd(reactor, endpoint, Catalogue([PAGE]), load, tally, {"one": script})
+    with contextlib.closing(reactor):
+        crowd.open(reactor.now)
+        crowd.admit(reactor.now)
+        while not done and not tally.examples:
+            reactor.turn(DEADLINE)
+        crowd.stop()
+    assert tally.examples == {}
+    assert precise
+    assert on_the_wheel == []
+
+
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
 def test_evloop_stands_every_behaviour(behaviour: str, port: int) -> None:
-    files = [spec.file for spec in SPECS if spec.kind is not Kind.VIDEO]
+    files = [wanted.file for wanted in SPECS if wanted.like == CODED]
     requests = 10 if behaviour.startswith("slow") else 40
     tally = soak(port, files, behaviour, requests, clients=5)
     assert tally.examples == {}

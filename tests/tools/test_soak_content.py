@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from load.content import CHECK_SIZE, ISLAND, PERIOD, SPACING, Coded, Copy, Sparse
-from load.files import Kind, kind_of, local_files
+from evloop_tools.load.content import CHECK_SIZE, ISLAND, PERIOD, SPACING, Coded, Copy, Sparse
+from evloop_tools.load.files import Kind, kind_of, local_files
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -70,7 +70,7 @@ def test_local_files_are_found_as_a_server_shows_them(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"" if name == "empty" else b"x" * 2 * MIB if "big" in name else b"x")
-    found = {file.path: file.kind for file in local_files(tmp_path, {})}
+    found = {file.path: file.kind for file in local_files(tmp_path)}
     assert found == {
         "/index.html": Kind.PAGE,
         "/a%20b.css": Kind.ASSET,

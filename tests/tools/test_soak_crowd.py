@@ -6,12 +6,12 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from load.behaviours import BEHAVIOURS, Habits, Visitor
-from load.content import PERIOD, Coded
-from load.crowd import Group, Load, deal
-from load.files import Catalogue, File, Kind
-from load.steps import Answer, Ask, Close, Rest, Step
-from soaking.scenarios import SCENARIOS, Scenario, parse_mix
+from evloop_tools.load.behaviours import BEHAVIOURS, Habits, Visitor
+from evloop_tools.load.content import PERIOD, Coded
+from evloop_tools.load.crowd import Group, Load, deal
+from evloop_tools.load.files import Catalogue, File, Kind
+from evloop_tools.load.steps import Answer, Ask, Close, Rest, Step
+from evloop_tools.soaking.scenarios import SCENARIOS, Scenario, parse_mix
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -112,7 +112,7 @@ def test_a_bad_mix_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=str)
 def test_every_scenario_has_files_of_the_kinds_that_its_groups_want(scenario: Scenario) -> None:
-    kinds = {spec.kind for spec in scenario.files}
+    kinds = {wanted.file.kind for wanted in scenario.files}
     assert all(set(group.kinds) <= kinds for group in scenario.groups)
-    places = {zlib.crc32(spec.path.encode()) % PERIOD for spec in scenario.files}
+    places = {zlib.crc32(wanted.path.encode()) % PERIOD for wanted in scenario.files}
     assert len(places) == len(scenario.files)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from load.content import Coded
-from load.dialogue import Dialogue
-from load.faults import FaultError
-from load.files import File, Kind
-from load.raw import ask
-from load.requests import if_changed, some_ranges, whole
-from load.tally import Counts
-from load.text import LONGEST, printable
+from evloop_tools.load.content import Coded
+from evloop_tools.load.dialogue import Dialogue
+from evloop_tools.load.faults import FaultError
+from evloop_tools.load.files import File, Kind
+from evloop_tools.load.raw import ask
+from evloop_tools.load.requests import if_changed, some_ranges, whole
+from evloop_tools.load.tally import Counts
+from evloop_tools.load.text import LONGEST, printable
 
 from tests.tools.scripted import Act, repeating, scripted
 
@@ -104,7 +104,7 @@ def soak(port: int, tmp_path: Path, *more: str) -> Ran:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "file.bin").write_bytes(BODY)
     figures, out, complaint = (tmp_path / name for name in ("figures.json", "out", "complaint"))
-    words = ["--clients", "4", "--duration", "1s", "--timeout", "1s", "--pause", "10ms"]
+    words = ["--clients", "4", "--duration", "300ms", "--timeout", "1s", "--pause", "10ms"]
     words += ["--mix", "full,ranges,revalidate", "--max-slope", "1TiB/s", "--json", str(figures)]
     high = tmp_path / "high"
     with out.open("wb") as stdout, complaint.open("wb") as stderr:
@@ -118,6 +118,7 @@ def soak(port: int, tmp_path: Path, *more: str) -> Ran:
     return Ran(process.returncode, out.read_text(), complaint.read_text(), found, peak)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False], ids=["known bytes", "unknown bytes"])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_server_is_an_error_and_nothing_grows(

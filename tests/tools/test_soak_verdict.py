@@ -4,16 +4,16 @@ import itertools
 from math import inf
 
 import pytest
-from lab.history import Slope
-from load.crowd import Group, Load
-from load.faults import Fault, FaultError
-from load.tally import Histogram, Tally
-from report.figures import parse_byte_rate, parse_count_rate, show_slope
-from report.verdict import Finding, Limits, is_pass
-from soaking.report import page
-from soaking.result import Outcome, Point, Result, Timeline
-from soaking.verdict import LONG_ENOUGH, judge
-from soaking.watch import Seen
+from evloop_tools.lab.history import Slope
+from evloop_tools.load.crowd import Group, Load
+from evloop_tools.load.faults import Fault, FaultError
+from evloop_tools.load.tally import Histogram, Tally
+from evloop_tools.report.figures import parse_byte_rate, parse_count_rate, show_slope
+from evloop_tools.report.verdict import LONG_ENOUGH, Finding, Limits, is_pass
+from evloop_tools.soaking.report import page
+from evloop_tools.soaking.result import Outcome, Point, Result, Timeline
+from evloop_tools.soaking.verdict import judge
+from evloop_tools.soaking.watch import Seen
 
 KIB, MIB = 1024, 1024 * 1024
 

@@ -11,8 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 import strategies
-from campaign.command import Exit
-from campaign.results import Results
 from comparing import cli, scenarios
 from comparing.alone import IN_MEMORY, STREAMED, method
 from comparing.campaign import GuideCampaign
@@ -20,10 +18,12 @@ from comparing.contenders import SETTINGS, Strategy
 from comparing.contenders import strategies as all_strategies
 from comparing.quantities import Quantity
 from comparing.scenarios import Group, Measure, Scenario, Table
-from lab.docroot import evict, warm
-from lab.servers.evloop import Evloop
-from load.orders import Behaviour
-from report.progress import Progress
+from evloop_tools.campaign.command import Exit
+from evloop_tools.campaign.results import Results
+from evloop_tools.lab.docroot import evict, warm
+from evloop_tools.lab.servers.evloop import Evloop
+from evloop_tools.load.orders import Behaviour
+from evloop_tools.report.progress import Progress
 
 KIB = 1024
 MIB = 1024 * KIB

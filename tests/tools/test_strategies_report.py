@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from campaign.results import Cell, Results, ResultsError, Sample, load, save
 from comparing.beside import losses
 from comparing.campaign import fitting, is_disturbed
 from comparing.cells import Growth, growth, seconds, size, times
@@ -16,9 +15,10 @@ from comparing.promises import judge, line
 from comparing.quantities import Quantity
 from comparing.scenarios import BY_NAME, BY_TYPE, SCENARIOS, Scenario, Table
 from comparing.tables import in_flight, of_one_file
-from lab.servers.evloop import Evloop
-from report.arguments import UsageError
-from report.verdict import broken, is_pass
+from evloop_tools.campaign.results import Cell, Results, Sample, load, save
+from evloop_tools.lab.servers.evloop import Evloop
+from evloop_tools.report.arguments import UsageError
+from evloop_tools.report.verdict import broken, is_pass
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -292,7 +292,7 @@ def test_later_results_replace_earlier_ones(tmp_path: Path) -> None:
 def test_a_file_without_results_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
-    with pytest.raises(ResultsError, match=r"not JSON|not hold results|not whole"):
+    with pytest.raises(UsageError, match=r"not JSON|not hold results|not whole"):
         load([path], Quantity)
 
 

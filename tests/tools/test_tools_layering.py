@@ -1,4 +1,4 @@
-"""Imports of the tools' packages point one way, so that they can move beneath evloop."""
+"""Imports of the tools' packages point one way."""
 
 import ast
 import sys
@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
+PACKAGE = TOOLS / "evloop_tools"
 
 # What each package may import beside the standard library and itself.
 MAY_IMPORT: dict[str, set[str]] = {
     "load": {"evloop", "httptools"},
     "report": {"evloop", "rich", "matplotlib"},
-    "lab": {"evloop", "load", "psutil"},
+    "lab": {"evloop", "evloop_tools", "load", "psutil"},
     "campaign": {"evloop", "lab", "report"},
     "monitoring": {"evloop", "lab", "report", "rich"},
     "soaking": {"evloop", "lab", "load", "report", "psutil", "rich"},
@@ -44,12 +45,17 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_imports_point_one_way(package: str) -> None:
-    for path in (TOOLS / package).rglob("*.py"):
+    for path in (PACKAGE / package).rglob("*.py"):
         for module in imports(path):
-            top = module.partition(".")[0]
+            top = module.removeprefix("evloop_tools.").partition(".")[0]
             allowed = {package, *MAY_IMPORT[package]} | set(sys.stdlib_module_names)
             assert top in allowed, f"{path.relative_to(TOOLS)} imports {module}"
             assert top != "evloop" or module in OF_EVLOOP, f"{path.name} imports {module}"
+
+
+def test_each_package_has_its_rule() -> None:
+    found = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__"}
+    assert found == MAY_IMPORT.keys()
 
 
 @pytest.mark.parametrize("name", ["Exchange", "Limits", "Target", "Watch", "Endpoint", "Request"])

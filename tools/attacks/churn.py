@@ -4,12 +4,12 @@ import random
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from lab import waiting
-from lab.driver import GRACE, OwnLoad, refuse_errors
-from load.drills import Drill
-from load.endpoint import Endpoint, local_endpoint
-from load.orders import Run, Wanted
-from load.single import carry_out
+from evloop_tools.lab import waiting
+from evloop_tools.lab.driver import GRACE, OwnLoad, refuse_errors
+from evloop_tools.load.drills import Drill
+from evloop_tools.load.endpoint import Endpoint, local_endpoint
+from evloop_tools.load.orders import Run, Wanted
+from evloop_tools.load.single import carry_out
 
 from attacks.docroot import LARGE, LARGE_SIZE, SMALL_FILE
 from attacks.target import Address, Attacked, Usage

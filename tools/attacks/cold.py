@@ -6,9 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lab.docroot import evict
-from lab.driver import OwnLoad, refuse_errors
-from load.orders import CODED, Run, Wanted
+from evloop_tools.lab.docroot import evict
+from evloop_tools.lab.driver import OwnLoad, refuse_errors
+from evloop_tools.load.orders import CODED, Run, Wanted
 
 from attacks.target import Victim
 from attacks.throttle import slow_disk

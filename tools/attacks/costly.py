@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from load.raw import ask_in_turn
+from evloop_tools.load.raw import ask_in_turn
 
 from attacks.docroot import LARGE, SMALL
 from attacks.target import Attacked

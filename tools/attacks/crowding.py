@@ -3,9 +3,9 @@
 import time
 from collections.abc import Iterator
 
-from lab import waiting
-from lab.driver import GRACE, clients
-from load.orders import Run
+from evloop_tools.lab import waiting
+from evloop_tools.lab.driver import GRACE, clients
+from evloop_tools.load.orders import Run
 
 from attacks.churn import get_once
 from attacks.docroot import SMALL_FILE

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from lab.docroot import age
-from load.content import Coded
-from load.orders import CODED, Wanted
+from evloop_tools.lab.docroot import age
+from evloop_tools.load.content import Coded
+from evloop_tools.load.orders import CODED, Wanted
 
 SMALL = "/small.txt"
 SMALL_FILE = Wanted(SMALL, 1024, CODED)

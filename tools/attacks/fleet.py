@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lab import waiting
-from lab.driver import GRACE, clients
-from load.orders import Run, Wanted
+from evloop_tools.lab import waiting
+from evloop_tools.lab.driver import GRACE, clients
+from evloop_tools.load.orders import Run, Wanted
 
 from attacks.target import Attacked
 from evloop.settings.units import format_size

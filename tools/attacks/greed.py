@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from lab import waiting
-from load.orders import Wanted
+from evloop_tools.lab import waiting
+from evloop_tools.load.orders import Wanted
 
 from attacks.docroot import LARGE, LARGE_SIZE
 from attacks.swarm import Swarm

@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from lab import waiting
+from evloop_tools.lab import waiting
 
 from attacks.swarm import Swarm
 from attacks.target import Attacked

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from load.raw import ask
+from evloop_tools.load.raw import ask
 
 from attacks.shapes import SHAPES
 from attacks.target import Attacked

@@ -3,8 +3,8 @@
 from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
-from lab import waiting
-from lab.kernel import read_kernel_tcp
+from evloop_tools.lab import waiting
+from evloop_tools.lab.kernel import read_kernel_tcp
 
 from attacks.swarm import Swarm
 from attacks.target import Attacked, Usage

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Self
 
-from lab.conversation import Conversation
-from lab.driver import GRACE, clients
-from lab.errors import VoidError
-from load.drills import LEAST_BUFFER
-from load.endpoint import local_endpoint
-from load.orders import Run, Wanted
-from load.raw import Address
+from evloop_tools.lab.conversation import Conversation
+from evloop_tools.lab.driver import GRACE, clients
+from evloop_tools.lab.errors import VoidError
+from evloop_tools.load.drills import LEAST_BUFFER
+from evloop_tools.load.endpoint import local_endpoint
+from evloop_tools.load.orders import Run, Wanted
+from evloop_tools.load.raw import Address
 
 from attacks.docroot import LARGE, LARGE_SIZE
 

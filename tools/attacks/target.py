@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import psutil
-from lab.conversation import Conversation
-from lab.errors import VoidError
-from lab.processes import Tree
-from load.endpoint import LOOPBACK, Endpoint, local_endpoint
-from load.raw import Address
+from evloop_tools.lab.conversation import Conversation
+from evloop_tools.lab.errors import VoidError
+from evloop_tools.lab.processes import Tree
+from evloop_tools.load.endpoint import LOOPBACK, Endpoint, local_endpoint
+from evloop_tools.load.raw import Address
 
 _VICTIM = Path(__file__).with_name("victim.py")
 _PATIENCE = 20.0  # seconds until a child has answered, or is killed when it should end

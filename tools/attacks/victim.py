@@ -12,9 +12,9 @@ import sys
 from functools import partial
 from unittest.mock import patch
 
-from load.console import say
+from evloop_tools.load.console import say
 
-import evloop.process.worker
+import evloop.process.service
 from evloop import Config, Server
 from evloop.files.reader import Reader
 
@@ -30,7 +30,7 @@ def main() -> None:
     config = Config(port=0, host=("127.0.0.1",), **settings)
     # The product always asks for what is in memory first; only here it can be told not to.
     with (
-        patch.object(evloop.process.worker, "Reader", partial(Reader, nowait=nowait)),
+        patch.object(evloop.process.service, "Reader", partial(Reader, nowait=nowait)),
         Server(config).in_thread() as server,
     ):
         say("ready", address=server.addresses[0])

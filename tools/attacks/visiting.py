@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import NamedTuple
 
-from lab.conversation import Conversation, Event
-from lab.driver import GRACE, clients
-from lab.errors import VoidError
-from load.endpoint import Endpoint
-from load.orders import Run
+from evloop_tools.lab.conversation import Conversation, Event
+from evloop_tools.lab.driver import GRACE, clients
+from evloop_tools.lab.errors import VoidError
+from evloop_tools.load.endpoint import Endpoint
+from evloop_tools.load.orders import Run
 
 from attacks.docroot import SMALL_FILE
 

@@ -5,9 +5,9 @@ from hashlib import blake2b
 from pathlib import Path
 from statistics import median
 
-from lab.driver import GRACE, clients
-from load.endpoint import LOOPBACK, local_endpoint
-from load.orders import Behaviour, Hold, Wanted
+from evloop_tools.lab.driver import GRACE, clients
+from evloop_tools.load.endpoint import LOOPBACK, local_endpoint
+from evloop_tools.load.orders import Behaviour, Hold, Wanted
 
 from evloop import Config, Server
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from campaign.results import Results
-from report.table import Table
+from evloop_tools.campaign.results import Results
+from evloop_tools.report.table import Table
 
 from comparing.cells import (
     both_ends,

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from campaign.results import Cell, Results, Sample, ServerNote
-from campaign.rounds import Campaign
-from lab.docroot import place
-from lab.processes import Tree
-from lab.running import started
-from lab.servers.base import Server, Setup
-from lab.watch import Watch
-from report.figures import show_size
-from report.progress import Progress
+from evloop_tools.campaign.results import Cell, Results, Sample, ServerNote
+from evloop_tools.campaign.rounds import Campaign
+from evloop_tools.lab.docroot import place
+from evloop_tools.lab.processes import Tree
+from evloop_tools.lab.running import started
+from evloop_tools.lab.servers.base import Server, Setup
+from evloop_tools.lab.watch import Watch
+from evloop_tools.report.figures import show_size
+from evloop_tools.report.progress import Progress
 
 from comparing.alone import loading, method
 from comparing.contenders import Strategy, takes_part

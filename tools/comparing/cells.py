@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from campaign.results import Cell, Results
-from report.figures import ratio as quotient
-from report.figures import show_count, show_size
+from evloop_tools.campaign.results import Cell, Results
+from evloop_tools.report.figures import ratio as quotient
+from evloop_tools.report.figures import show_count, show_size
 
 from comparing.contenders import Strategy
 from comparing.quantities import Quantity

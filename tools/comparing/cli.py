@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-from campaign import command
-from campaign.command import Exit, known_only, words
-from campaign.results import Results, load, save
-from campaign.rounds import installed
-from lab.docroot import make
-from lab.kernel import read_kernel_tcp
-from lab.machine import about, raise_descriptors
-from lab.servers.base import Server
-from report.arguments import Parser, UsageError, value
-from report.figures import show_size
-from report.progress import Progress
-from report.verdict import is_pass
+from evloop_tools.campaign import command
+from evloop_tools.campaign.command import Exit, known_only, words
+from evloop_tools.campaign.results import Results, load, save
+from evloop_tools.campaign.rounds import installed
+from evloop_tools.lab.docroot import make
+from evloop_tools.lab.kernel import read_kernel_tcp
+from evloop_tools.lab.machine import about, raise_descriptors
+from evloop_tools.lab.servers.base import Server
+from evloop_tools.report.arguments import Parser, UsageError, seconds, value
+from evloop_tools.report.figures import show_size
+from evloop_tools.report.progress import Progress
+from evloop_tools.report.verdict import is_pass
 
 from comparing.campaign import GuideCampaign
 from comparing.contenders import SETTINGS, peers, strategies
@@ -30,6 +30,8 @@ from evloop.settings.units import format_duration, format_size, parse_size
 
 NAME = "strategies.py"
 MAX_MEMORY = 8 * 1024**3
+RESULTS = Path("docs/memory/results.md")
+"""What --write writes when no file is named."""
 HOLD = 3.0
 
 # Descriptors that a server wants beyond a connection and a file for each download.
@@ -60,7 +62,7 @@ def _parser() -> Parser:
         "Measure what the streaming guide says: load entire files, stream everything, or the "
         "hybrid of both, in memory and time."
     )
-    found = command.parser(NAME, about_it, _EPILOG)
+    found = Parser(NAME, about_it, _EPILOG)
     group = found.add_argument_group("what is run")
     group.add_argument("--list", action="store_true", help="show scenarios and servers, and end")
     for option, meaning in (
@@ -82,7 +84,7 @@ def _parser() -> Parser:
     command.add_rounds(group, 3)
     group.add_argument(
         "--hold",
-        type=value(command.seconds),
+        type=value(seconds),
         default=HOLD,
         metavar="TIME",
         help="how long downloads are held in flight, such as 500ms or 3s "
@@ -96,7 +98,8 @@ def _parser() -> Parser:
         help="bytes that a server may be made to load; never more than half of what is free "
         f"(default: {format_size(MAX_MEMORY)})",
     )
-    command.add_files(found.add_argument_group("what comes out"), "the page with its plots")
+    group = found.add_argument_group("what comes out")
+    command.add_files(group, "the page with its plots", RESULTS)
     return found
 
 
@@ -114,7 +117,7 @@ def _repeat_command(given: argparse.Namespace) -> str:
     if given.against:
         parts += ["--against", *given.against, "--peer-python", "PYTHON"]
     parts += ["--rounds", str(given.rounds), "--hold", format_duration(given.hold)]
-    return " ".join([*parts, "--write", "docs/memory.md"])
+    return " ".join([*parts, "--write", str(RESULTS)])
 
 
 def _run(given: argparse.Namespace, scratch: Path, progress: Progress) -> int:
@@ -176,7 +179,8 @@ def _measure(
     results.rounds, results.seconds = given.rounds, given.hold
     root = scratch / "root"
     root.mkdir()
-    scratch.chmod(0o755)
+    for directory in (scratch, root):
+        directory.chmod(0o755)  # for servers that give up their privileges
     make_files(root, scenarios)
     GuideCampaign(
         scenarios,

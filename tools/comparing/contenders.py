@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from lab.servers.base import Kind, Server
-from lab.servers.evloop import Evloop
-from lab.servers.registry import all_servers
+from evloop_tools.lab.servers.base import Kind, Server
+from evloop_tools.lab.servers.evloop import Evloop
+from evloop_tools.lab.servers.registry import all_servers
 
 from comparing.scenarios import Scenario, Table
 

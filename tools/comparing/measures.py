@@ -7,14 +7,14 @@ from pathlib import Path
 from statistics import median
 
 import psutil
-from campaign.results import Sample
-from lab.docroot import evict, place, warm
-from lab.driver import GRACE, OwnLoad, await_held, clients, refuse_errors
-from lab.socket_memory import read_socket_memory
-from lab.watch import Watch
-from load.endpoint import Endpoint
-from load.orders import Hold, Wanted
-from load.orders import Run as Order
+from evloop_tools.campaign.results import Sample
+from evloop_tools.lab.docroot import evict, place, warm
+from evloop_tools.lab.driver import GRACE, OwnLoad, await_held, clients, refuse_errors
+from evloop_tools.lab.socket_memory import read_socket_memory
+from evloop_tools.lab.watch import Watch
+from evloop_tools.load.endpoint import Endpoint
+from evloop_tools.load.orders import Hold, Wanted
+from evloop_tools.load.orders import Run as Order
 
 from comparing.other_tools import Monitor, soak
 from comparing.quantities import Quantity

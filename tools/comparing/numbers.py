@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from campaign.results import Results
-from report.table import Row
+from evloop_tools.campaign.results import Results
+from evloop_tools.report.table import Row
 
 from comparing.alone import IN_MEMORY
 from comparing.cells import NOTHING, each, grown, growth, ratio, seconds, show, size, times

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from lab import waiting
-from lab.errors import VoidError
-from lab.launch import Launched
-from load.endpoint import Endpoint
+from evloop_tools.lab import waiting
+from evloop_tools.lab.errors import VoidError
+from evloop_tools.lab.launch import Launched
+from evloop_tools.load.endpoint import Endpoint
 
 _TOOLS = Path(__file__).resolve().parent.parent
 

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
-from campaign.results import Results
-from report.page import listed
-from report.plot import PlotError, can_plot
-from report.table import Table
+from evloop_tools.campaign.results import Results
+from evloop_tools.report.arguments import UsageError
+from evloop_tools.report.page import listed
+from evloop_tools.report.plot import can_plot
+from evloop_tools.report.table import Table
 
 from comparing import beside, tables
 from comparing.cells import each, grown, size
@@ -21,9 +22,9 @@ _TEMPLATE = Path(__file__).with_name("page.md")
 
 
 def check_page() -> None:
-    """Raise PlotError when the plots can't be drawn: before a long run, not after it."""
+    """Raise UsageError when the plots can't be drawn: before a long run, not after it."""
     if not can_plot():
-        raise PlotError("the page's plots need matplotlib: pip install 'evloop-server[plot]'")
+        raise UsageError("the page's plots need matplotlib: pip install 'evloop-server[plot]'")
 
 
 def write_page(results: Results, path: Path) -> None:

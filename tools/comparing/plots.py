@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from campaign.results import Results
-from report.plot import log_size_axis, new_figure, save
+from evloop_tools.campaign.results import Results
+from evloop_tools.report.plot import log_size_axis, new_figure, save
 
 from comparing.cells import growth
 from comparing.contenders import Strategy

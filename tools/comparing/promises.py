@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from campaign.results import Results
-from report.figures import ratio, show_size
-from report.verdict import Check, Finding, check
+from evloop_tools.campaign.results import Results
+from evloop_tools.report.figures import ratio, show_size
+from evloop_tools.report.verdict import Check, Finding, check
 
 from comparing.contenders import Strategy, is_strategy
 from comparing.quantities import Quantity

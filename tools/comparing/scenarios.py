@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
-from load.orders import CODED, SPARSE, Behaviour, Wanted
+from evloop_tools.load.orders import CODED, SPARSE, Behaviour, Wanted
 
 from evloop.settings.units import format_size
 

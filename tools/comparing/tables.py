@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from campaign.results import Results
-from report.table import Row, Table
+from evloop_tools.campaign.results import Results
+from evloop_tools.report.table import Row, Table
 
 from comparing.cells import (
     NOTHING,

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evloop_tools.lab.python import environment
+
 from fuzzing.targets import open_target
 from fuzzing.words import WORDS
 
@@ -26,6 +28,8 @@ MAX_SIZE = 4 * 1024
 PATIENCE = 10.0
 """Seconds of CPU time after which an execution counts as one that holds the loop."""
 _SLACK = 60.0  # seconds that a process may take beside its fuzzing
+_TICK = 0.5  # seconds
+_GUIDED = ["-m", "fuzzing.guided"]
 _SPLICES = (1, 1, 2, 3, 5)
 
 
@@ -130,8 +134,16 @@ def _alarm() -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-def run_atheris(target: str, corpus: Sequence[bytes], seed: int, seconds: float) -> Report:
+def run_atheris(
+    target: str,
+    corpus: Sequence[bytes],
+    seed: int,
+    seconds: float,
+    tick: Callable[[], object] = lambda: None,
+) -> Report:
     """Let atheris look for *seconds*; it stops at the first finding.
+
+    *tick* is called twice a second meanwhile.
 
     Raises EngineError when it did not run.
     """
@@ -153,7 +165,7 @@ def run_atheris(target: str, corpus: Sequence[bytes], seed: int, seconds: float)
             "dict": words,
         }
         arguments = [f"-{name}={value}" for name, value in options.items()]
-        output = _run_worker(target, [*arguments, str(seeds)], seconds + _SLACK)
+        output = _run_worker(target, [*arguments, str(seeds)], seconds + _SLACK, tick)
         found = [path.read_bytes() for path in sorted(artifacts.iterdir())]
     executions = re.search(r"stat::number_of_executed_units:\s*(\d+)", output)
     report = Report(int(executions[1]) if executions else 0, seconds)
@@ -169,15 +181,29 @@ def _again(target: str, data: bytes) -> Finding | None:
         return execute(run, data)
 
 
-def _run_worker(target: str, arguments: list[str], timeout: float) -> str:
+def _run_worker(
+    target: str, arguments: list[str], timeout: float, tick: Callable[[], object]
+) -> str:
     """Run fuzzing.guided in a process of its own; return what it says on stderr."""
-    command = [sys.executable, "-m", "fuzzing.guided", target, *arguments]
+    command = [sys.executable, *_GUIDED, target, *arguments]
     tools = Path(__file__).resolve().parent.parent
-    try:
-        done = subprocess.run(command, cwd=tools, capture_output=True, timeout=timeout, check=False)
-    except subprocess.TimeoutExpired as late:
-        return f"{(late.stderr or b'').decode(errors='replace')}\nit did not end by itself"
-    return (done.stdout + done.stderr).decode(errors="replace")
+    deadline = time.monotonic() + timeout
+    with subprocess.Popen(
+        command,
+        cwd=tools,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as worker:
+        while True:
+            try:
+                return worker.communicate(timeout=_TICK)[0].decode(errors="replace")
+            except subprocess.TimeoutExpired as late:
+                tick()
+                if time.monotonic() > deadline:
+                    worker.kill()
+                    said = (late.output or b"").decode(errors="replace")
+                    return f"{said}\nit did not end by itself"
 
 
 def _quoted(word: bytes) -> str:

@@ -35,6 +35,24 @@ def pattern(size: int) -> bytes:
     return b"".join(b"%07d " % number for number in range(size // 8 + 1))[:size]
 
 
+def expect(condition: bool, what: str) -> None:
+    """Raise ProtocolViolationError, which says *what*, unless *condition* holds."""
+    if not condition:
+        raise ProtocolViolationError(what)
+
+
+class NoCall:
+    """A call that never comes."""
+
+    def cancel(self) -> None:
+        """It would not come anyway."""
+
+
+def call_never(when: float, callback: Callable[[float], None]) -> NoCall:
+    """Stand in for a loop where nothing has to be done later."""
+    return NoCall()
+
+
 class Stage:
     """Answers by the target alone, and keeps account of bodies and of what was promised.
 

@@ -7,7 +7,7 @@ another exception, never out of bounds, and never twice.
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -28,7 +28,8 @@ from evloop.http1.writer import Answer, write
 from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
-from fuzzing.stage import ProtocolViolationError
+from fuzzing.access import open_access, run_htpasswd
+from fuzzing.stage import call_never, expect
 from fuzzing.walk import Walk
 
 Run = Callable[[bytes], None]
@@ -44,12 +45,6 @@ _MAX_CUT_SIZE = 1024
 
 MAX_HEAD_SIZE = 400
 """Bytes of a request head in the targets that have connections: so that limits are met."""
-
-
-def expect(condition: bool, what: str) -> None:
-    """Raise ProtocolViolationError, which says *what*, unless *condition* holds."""
-    if not condition:
-        raise ProtocolViolationError(what)
 
 
 # head: one request head
@@ -117,7 +112,8 @@ def run_conditional(data: bytes) -> None:
     fields = {name.strip().lower(): value.strip() for name, _, value in lines}
     for validators in _VALIDATORS:
         _evaluate(fields, validators)
-        expect(range_applies(fields.get(b"if-range"), validators, _NOW) in {True, False}, "unsure")
+        applies = range_applies(fields.get(b"if-range"), validators.etag)
+        expect(applies in {True, False}, "unsure")
     for value in fields.values():
         tokens(value)
         accepts_html(value)
@@ -151,7 +147,7 @@ def open_path() -> Iterator[Run]:
         reader = Reader()
         # All is in memory: nothing is put off, and nothing is called back.
         settings = CacheSettings(max_in_memory_size=50, revalidate=0.0)
-        cache = Cache(root, reader, settings, call_at=lambda when, callback: _NoCall())
+        cache = Cache(root, reader, settings, call_at=call_never)
         clock = Clock()
         clock.until, clock.seconds, clock.date = 1e9, _NOW, format_date(_NOW)
         site = Site(cache, reader, clock, SiteSettings(), PreparedResponses())
@@ -162,13 +158,6 @@ def open_path() -> Iterator[Run]:
             cache.close()
             root.close()
             expect(cache.budget.used == 0, "preloaded bytes that nobody has let go")
-
-
-class _NoCall:
-    """A call that never comes."""
-
-    def cancel(self) -> None:
-        pass
 
 
 def _make_tree(directory: Path) -> str:
@@ -282,8 +271,8 @@ def run_protocol(data: bytes) -> None:
 @contextmanager
 def open_target(name: str) -> Iterator[Run]:
     """Yield what runs the target *name* once, on any bytes."""
-    if name == "path":
-        with open_path() as run:
+    if name in OPENED:
+        with OPENED[name]() as run:
             yield run
     else:
         yield RUNS[name]
@@ -295,6 +284,11 @@ RUNS: dict[str, Run] = {
     "conditional": run_conditional,
     "cuts": run_cuts,
     "protocol": run_protocol,
+    "htpasswd": run_htpasswd,
+}
+OPENED: dict[str, Callable[[], AbstractContextManager[Run]]] = {
+    "path": open_path,
+    "access": open_access,
 }
 
-TARGETS = (*RUNS, "path")
+TARGETS = (*RUNS, *OPENED)

@@ -1,0 +1,1 @@
+"""Who may see the site: passwords, how they are checked, and what that may cost."""

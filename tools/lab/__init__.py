@@ -1,4 +1,0 @@
-"""Servers under test: found or started, measured from outside, and surely ended.
-
-Linux gives every figure; elsewhere what the platform does not tell is None.
-"""
