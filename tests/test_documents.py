@@ -51,7 +51,7 @@ LOGS = (ROOT / "docs/logs.md").read_text(encoding="utf-8")
 def option_rows(document: str) -> dict[str, tuple[str, ...]]:
     """What a document's tables say of each option, by its name."""
     rows = re.findall(
-        r"^\| (?:`-[-a-z]+`, )*`(--[a-z-]+) (?:[^|]|\\\|)*` \| (.*) \|$", document, re.M
+        r"^\| (?:`-[-a-z]+`, )*`(--[a-z0-9-]+) (?:[^|]|\\\|)*` \| (.*) \|$", document, re.M
     )
     return {name: tuple(rest.split(" | ")) for name, rest in rows}
 

@@ -24,6 +24,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "evloop.net.protocol",
         "evloop.observe.exchange",
     ),
+    "evloop.http2": (
+        "evloop.http2",
+        "evloop.http",
+        "evloop.net.protocol",
+        "evloop.observe.exchange",
+    ),
     "evloop.files": ("evloop.files", "evloop.settings.choices"),
     "evloop.net": ("evloop.net", "evloop.observe.ratelimit"),
     "evloop.observe": (
@@ -54,6 +60,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 MAY_NOT_IMPORT: dict[str, frozenset[str]] = {
     "evloop.http": frozenset({"socket", "selectors", "select", "ssl", "time", "signal", "os"}),
     "evloop.http1": frozenset({"socket", "selectors", "select", "ssl", "time", "signal", "os"}),
+    "evloop.http2": frozenset(
+        {"socket", "selectors", "select", "ssl", "time", "signal", "os", "httptools"}
+    ),
     "evloop.files": frozenset({"socket", "selectors", "select", "ssl", "signal", "httptools"}),
     "evloop.net": frozenset({"httptools", "mmap"}),
     "evloop.tls": frozenset({"selectors", "select", "signal", "httptools"}),
@@ -62,6 +71,9 @@ MAY_NOT_IMPORT: dict[str, frozenset[str]] = {
 # Modules that cost megabytes or milliseconds, and that serving files does not need.
 TOO_HEAVY = (
     "evloop.compress",
+    "evloop.http2",
+    "hpack",
+    "h2",
     "evloop.demo",
     "evloop_tools",
     "brotli",
@@ -166,6 +178,10 @@ BREACHES = [
     ("http.ranges", "from .. import site", "evloop.site"),
     ("http.ranges", "from evloop.http1.states import State", "evloop.http1.states"),
     ("http1.states", "from evloop.net.connection import Connection", "evloop.net.connection"),
+    ("http2.states", "from evloop.net.connection import Connection", "evloop.net.connection"),
+    ("http2.session", "from evloop.http1.states import State", "evloop.http1.states"),
+    ("http1.states", "from evloop.http2.frames import DATA", "evloop.http2.frames"),
+    ("http2.frames", "import httptools", "httptools"),
     ("net.connection", "from evloop.http1.states import State", "evloop.http1.states"),
     ("net.listener", "import evloop.http.request", "evloop.http.request"),
     ("site.site", "from evloop.http1.writer import write", "evloop.http1.writer"),

@@ -26,7 +26,7 @@ EPOCH = "1700000000"
 DEADLINE = 300.0
 
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
-ROOMS = {"cli", "compress", "demo", "files", "http", "http1", "net"}
+ROOMS = {"cli", "compress", "demo", "files", "http", "http1", "http2", "net"}
 ROOMS |= {"observe", "process", "settings", "site", "tls"}
 TOOLS = {"bench", "campaign", "lab", "load", "monitoring", "report", "soaking"}
 """The packages of evloop_tools. What developers alone need is not in the wheel."""

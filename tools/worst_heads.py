@@ -26,7 +26,9 @@ from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.variants import Variants
+from evloop.http.authority import MAX_HOST_ESCAPES
 from evloop.http.fields import MAX_ACCEPT_SIZE, MAX_TAGS
+from evloop.http.head_fields import MAX_READ_FIELDS
 from evloop.http.negotiation import MAX_CODINGS
 from evloop.http.ranges import MAX_PARTS, MAX_SPECS
 from evloop.http.request import Request, RequestError
@@ -37,8 +39,6 @@ from evloop.http1.framing import split_head
 from evloop.http1.head import (
     MAX_CONNECTION_SIZE,
     MAX_FIELDS,
-    MAX_HOST_ESCAPES,
-    MAX_READ_FIELDS,
     parse_head,
 )
 from evloop.http1.writer import Answer, write

@@ -59,7 +59,7 @@ def _remarks(server: Server, root: str) -> Iterator[str]:
         what = "is a listing" if server.worker.service.lists else "answers 404"
         yield f"no {' or '.join(config.index)} in {root}: / {what}"
     if config.demo is Demo.ON or (config.verbose and tells_figures(config, server.addresses)):
-        yield "demo: /.well-known/evloop tells memory, connections and bytes sent to all who ask"
+        yield "demo: /.well-known/evloop tells memory, connections and bytes sent"
     if config.dev:
         yield "dev: browsers ask for each file every time"
     elif config.cache_control == Config().cache_control:

@@ -1,5 +1,7 @@
 """The address at which a server tells its own figures, before a site."""
 
+from typing import Protocol
+
 from evloop.demo.figures import Figures
 from evloop.http.request import Request, RequestError
 from evloop.http.responder import Pending, Responder
@@ -14,14 +16,29 @@ _NAME = b"evloop"
 _NO_STORE = b"no-store"
 
 
+class Gate(Protocol):
+    """Knows who may come in."""
+
+    def authorise(self, request: Request, path: bytes, now: float) -> Pending | None:
+        """Return None if *request* may have what is at *path*, or what has to come first.
+
+        Raises RequestError.
+        """
+
+
 class DemoResponder:
     """Answers GET and HEAD at PATH with *figures*; everything else is *site*'s. A Responder.
+
+    Where there is a *gate*, the figures are for those whom it lets pass, as the files are.
 
     The answer is that of one moment, so nobody keeps it: neither caches nor the server. There is
     nothing in it for pages of other origins, which can't read it (Fetch, CORS protocol).
     """
 
-    def __init__(self, site: Responder, figures: Figures, clock: Clock) -> None:
+    def __init__(
+        self, site: Responder, figures: Figures, clock: Clock, gate: Gate | None = None
+    ) -> None:
+        self._gate = gate
         self._site = site
         self._figures = figures
         self._clock = clock
@@ -33,6 +50,10 @@ class DemoResponder:
         Raises RequestError for what refuse() answers.
         """
         if request.method in {b"GET", b"HEAD"} and _is_meant(request.target):
+            if self._gate is not None:
+                waits_for = self._gate.authorise(request, PATH, now)
+                if waits_for is not None:
+                    return waits_for
             return self._response(request, now)
         return self._site.respond(request, now)
 

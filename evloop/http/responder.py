@@ -8,10 +8,10 @@ from evloop.http.response import Response
 
 
 class Pending(Protocol):
-    """A file that is on its way into memory."""
+    """What has to come before a response: a file into memory, a check of a password, a digest."""
 
     def subscribe(self, wake: Callable[[float], None], /) -> None:
-        """Call *wake* with the time, once, when it is worth asking for the file again."""
+        """Call *wake* with the time, once, when it is worth asking again."""
 
     def unsubscribe(self, wake: Callable[[float], None], /) -> None:
         """Do not call *wake*. May be called when it was called already."""

@@ -4,51 +4,20 @@ import re
 
 import httptools
 
+from evloop.http.authority import is_host
 from evloop.http.fields import tokens
+from evloop.http.head_fields import FIELDS, read_fields
 from evloop.http.request import Request, RequestError
-from evloop.http.target import decode_escapes
 
 MAX_FIELDS = 100
 """Field lines of a head; more are refused with 431. Apache's LimitRequestFields is 100, too."""
-MAX_READ_FIELDS = 32
-"""Lines of those fields that are read; more are refused with 431. There are thirteen such fields,
-and two more that some sites ask for; a client sends each of them in one line."""
 MAX_CONNECTION_SIZE = 128
 """Bytes of a Connection field that is read. It holds a few options and names of fields."""
-MAX_HOST_ESCAPES = 255
-"""Percent-escapes of a host: a name has at most 255 bytes (RFC 1035 section 2.3.4)."""
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++")
 _VERSION = re.compile(rb" HTTP/([0-9])\.([0-9])\r\n")
 _VERSION_SIZE = len(b" HTTP/1.1\r\n")
 _BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]|\r\Z")
-# RFC 9112 section 3.2: host and optional port, both possibly empty; no user information. The
-# escapes of a name are checked apart from it, and every repetition is possessive, so that no
-# byte is read twice.
-_HOST = re.compile(
-    rb"(?:\[[0-9A-Fa-f:.]++(?:%25[0-9A-Za-z._~-]++)?\]|[A-Za-z0-9._~!$&'()*+,;=%-]*+)(?::[0-9]*+)?"
-)
-
-
-def field_pattern(*more: bytes) -> re.Pattern[bytes]:
-    """Return what picks the fields that decide about a response, and *more*, of a checked head.
-
-    *more* are names in lower case. The class in front keeps the search from trying each name at
-    each line.
-    """
-    initials = bytes(sorted({*b"achirtw", *(name[0] for name in more)}))
-    names = b"".join(b"|" + re.escape(name) for name in more)
-    return re.compile(
-        rb"\n(?=[%b])"
-        rb"(accept(?:-encoding)?|connection|content-length|host|range|transfer-encoding"
-        rb"|want-repr-digest|if-(?:match|modified-since|none-match|range|unmodified-since)%b)"
-        rb":[ \t]*+([^\r]*+)" % (initials, names),
-        re.IGNORECASE,
-    )
-
-
-FIELDS = field_pattern()
-"""The fields that every site reads."""
 _SPACE = 0x20
 # The parser calls a method for each field if there is one. Without methods it only checks.
 _NO_CALLBACKS = object()
@@ -87,7 +56,7 @@ def parse_head(head: bytes, read: re.Pattern[bytes] = FIELDS) -> Request:
     if len(parts) != 3 or parts[2] not in _IS_HTTP_11 or head[0] <= _SPACE:
         raise _malformed(head, None)
     method, target, version = parts
-    request = Request(method, target, _fields(head, read), is_http_11=_IS_HTTP_11[version])
+    request = Request(method, target, read_fields(head, read), is_http_11=_IS_HTTP_11[version])
     _check(request)
     return request
 
@@ -102,18 +71,6 @@ def _check_syntax(head: bytes) -> None:
         raise _complaint(head, error) from error
 
 
-def _fields(head: bytes, read: re.Pattern[bytes]) -> dict[bytes, bytes]:
-    """Return the fields of *head* that decide about a response, lines of one name joined."""
-    lines = read.findall(head)
-    if len(lines) > MAX_READ_FIELDS:
-        raise RequestError(431, "too many lines of the fields that are read")
-    fields: dict[bytes, bytes] = {}
-    for line_name, line_value in lines:
-        name, value = line_name.lower(), line_value.rstrip()
-        fields[name] = fields[name] + b", " + value if name in fields else value
-    return fields
-
-
 def _check(request: Request) -> None:
     """Set `keep_alive` and `has_body` from the fields; raise RequestError when Host is wrong."""
     fields = request.fields
@@ -121,7 +78,7 @@ def _check(request: Request) -> None:
     if host is None:
         if request.is_http_11:
             raise RequestError(400, "no Host field")
-    elif not _is_host(host):
+    elif not is_host(host):
         # Two Host lines were joined by a comma and a space, and no host has a space.
         raise RequestError(400, "malformed or repeated Host field")
     connection = fields.get(b"connection")
@@ -132,19 +89,6 @@ def _check(request: Request) -> None:
         request.has_body = True
     elif (length := fields.get(b"content-length")) is not None:
         request.has_body = length.count(b"0") < len(length)
-
-
-def _is_host(value: bytes) -> bool:
-    if not _HOST.fullmatch(value):
-        return False
-    if escapes := value.count(b"%"):
-        if escapes > MAX_HOST_ESCAPES:
-            return False
-        try:
-            decode_escapes(value)
-        except ValueError:
-            return False
-    return True
 
 
 def _keeps_alive(connection: bytes, is_http_11: bool) -> bool:

@@ -4,12 +4,12 @@ import errno
 import re
 from collections.abc import Callable
 
+from evloop.http.pace import Pace, PacedBody, Pacing
 from evloop.http.request import RequestError
 from evloop.http.response import Body, Buffer, Window
 from evloop.http1.answering import Wait, answer, answer_request, plan, refuse
 from evloop.http1.context import Context, MinRate
 from evloop.http1.framing import split_head
-from evloop.http1.pace import Pace, PacedBody, Pacing
 from evloop.http1.states import FINAL, TRANSITIONS, State
 from evloop.http1.writer import Answer
 from evloop.net.protocol import READ
@@ -81,6 +81,14 @@ class Http1Protocol:
         """The body that is being sent, if it is not all in the socket already."""
         body = self._body
         return body.source if isinstance(body, PacedBody) else body
+
+    @property
+    def bodies(self) -> tuple[Body, ...]:
+        return () if self.body is None else (self.body,)
+
+    @property
+    def streams(self) -> int:
+        return 0
 
     @property
     def room(self) -> int:

@@ -16,6 +16,7 @@ class State(Enum):
     retention: Retention
     closing: Closing
     is_brief: bool
+    wakes: bool
 
     def __new__(
         cls,
@@ -32,6 +33,7 @@ class State(Enum):
         state.retention = retention
         state.closing = closing
         state.is_brief = is_brief
+        state.wakes = interest == NOTHING and closing is Closing.OPEN
         return state
 
     # Members are singletons, and Enum's own hash runs in Python.

@@ -3,14 +3,16 @@
 import logging
 from collections.abc import Callable
 from socket import SHUT_WR, SocketType
+from typing import cast
 
 from evloop.net.poller import BROKEN
 from evloop.net.pool import ConnectionPool, Member
-from evloop.net.protocol import NOTHING, READ, WRITE, Closing, Protocol, Retention
+from evloop.net.protocol import READ, WRITE, Closing, PassingProtocol, Protocol, Retention
 from evloop.net.timers import Slot
 from evloop.net.transport import PEER_GONE, close_quietly, reset_on_close
 
 _OPEN, _LINGER, _RESET = Closing.OPEN, Closing.LINGER, Closing.RESET
+_PASSED_ON = Closing.PASSED_ON
 
 BURST_SENDS = 8
 """Sends in one turn, at most: a client that pipelines leaves the others their share."""
@@ -222,11 +224,22 @@ class Connection(Member):
             timers.watch_closely(self)
             return
         timers.watch(self, now)
-        if state.interest == NOTHING:
+        if state.wakes:
             self.protocol.on_wake(self.wake)
+
+    def _pass_on(self, now: float) -> None:
+        """Go on with the protocol that the one before has chosen."""
+        self.protocol = cast(PassingProtocol, self.protocol).successor
+        if self.protocol.state.interest & WRITE:
+            self._transmit(now)
+        if self.protocol.state is not self._settled:
+            self._settle(now)
 
     def _end(self, closing: Closing, now: float) -> None:
         sock, pool = self._socket, self._pool
+        if closing is _PASSED_ON:
+            self._pass_on(now)
+            return
         if closing is not _LINGER or sock.fileno() < 0:
             self.close()
             return

@@ -17,6 +17,7 @@ class HandshakeState(Enum):
     retention: Retention
     closing: Closing
     is_brief: bool
+    wakes: bool
 
     def __new__(
         cls, name: str, interest: int, retention: Retention, closing: Closing = Closing.OPEN
@@ -28,6 +29,7 @@ class HandshakeState(Enum):
         state.retention = retention
         state.closing = closing
         state.is_brief = False
+        state.wakes = False
         return state
 
     __hash__ = object.__hash__

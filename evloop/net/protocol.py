@@ -34,6 +34,8 @@ class Closing(Enum):
     reset, which may overtake the last response (RFC 9112 section 9.6)."""
     RESET = "aborted"
     """With a reset: the peer must not take what it has for the whole."""
+    PASSED_ON = "passed-on"
+    """Not at all: the protocol's `successor` goes on, with whatever was received."""
 
 
 class Retention(Enum):
@@ -71,6 +73,10 @@ class ProtocolState(typing.Protocol):
     @property
     def is_brief(self) -> bool:
         """Whether the deadline is some milliseconds away, too near for the timer wheel."""
+
+    @property
+    def wakes(self) -> bool:
+        """Whether what no descriptor tells of may have to be waited for: on_wake() is called."""
 
 
 class Window(typing.Protocol):
@@ -137,7 +143,7 @@ class Protocol(typing.Protocol):
         """What on_wake() was to tell of has come."""
 
     def on_wake(self, wake: Callable[[float], None]) -> None:
-        """Call *wake*, once, when there is something to do in a state of interest NOTHING."""
+        """Call *wake*, once for each thing, when what is waited for in such a state has come."""
 
     def lost(self, error: OSError, now: float) -> None:
         """The socket has failed: the peer is gone."""
@@ -156,3 +162,11 @@ class Protocol(typing.Protocol):
 
     def fail(self, now: float) -> None:
         """End at once: this program has a defect."""
+
+
+class PassingProtocol(Protocol, typing.Protocol):
+    """A protocol that another one may take the connection over from (Closing.PASSED_ON)."""
+
+    @property
+    def successor(self) -> Protocol:
+        """Who goes on. It has been told of all that has happened."""

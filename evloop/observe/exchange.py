@@ -27,6 +27,8 @@ class EndReason(Enum):
     """The server ended."""
     REFUSED = "refused"
     """The client was told of a limit, with a status of OVER_LIMIT."""
+    PROTOCOL_ERROR = "protocol-error"
+    """The client did what HTTP/2 does not allow."""
     ERROR = "error"
     """A defect of this program."""
 

@@ -12,13 +12,14 @@ class Snapshot:
 
     `connections` counts them by state. `downloads` are the responses that are streamed from a
     file now; `download_sizes` are the sizes of their files. `bytes_to_send` is what responses
-    still have to send, `bytes_buffered` what was received and not answered yet. `ends` counts the
-    responses that did not complete, by reason; `refusals` are responses that told a client of a
-    limit, `refused_connections` those over the limit of one address. `refills` counts reads of
-    streamed files, `waits` those that found nothing in memory and `blocking_reads` those that
-    went to the disk. `lag` is how long the turns of the loop took. `handshakes` were begun;
-    `handshakes_resumed` of them needed no certificate, and `handshake_failures` counts those that
-    did not finish, by reason. `tls_hellos` are clients that began TLS on a plain port.
+    still have to send, `bytes_buffered` what was received and not answered yet. `streams` are
+    those of HTTP/2 that are open. `ends` counts the responses that did not complete, by reason;
+    `refusals` are responses that told a client of a limit, `refused_connections` those over the
+    limit of one address. `refills` counts reads of streamed files, `waits` those that found
+    nothing in memory and `blocking_reads` those that went to the disk. `lag` is how long the
+    turns of the loop took. `handshakes` were begun; `handshakes_resumed` of them needed no
+    certificate, and `handshake_failures` counts those that did not finish, by reason.
+    `tls_hellos` are clients that began TLS on a plain port.
     """
 
     connections: Mapping[str, int]
@@ -28,6 +29,7 @@ class Snapshot:
     bytes_buffered: int
     bytes_preloaded: int
     files_preloaded: int
+    streams: int
     responses: int
     bytes_sent: int
     ends: Mapping[str, int]
@@ -56,6 +58,7 @@ NO_FIGURES = Snapshot(
     bytes_buffered=0,
     bytes_preloaded=0,
     files_preloaded=0,
+    streams=0,
     responses=0,
     bytes_sent=0,
     ends={},

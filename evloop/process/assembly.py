@@ -4,10 +4,10 @@ import os
 import time
 from collections.abc import Callable
 
+from evloop.http.pace import Pacing
 from evloop.http.responder import Responder
 from evloop.http.response import Field
 from evloop.http1.context import Limits
-from evloop.http1.pace import Pacing
 from evloop.net.pool import PoolLimits
 from evloop.process.memory import MemoryPlan
 from evloop.settings.choices import Transfer

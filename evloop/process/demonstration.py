@@ -10,6 +10,7 @@ from evloop.settings.choices import Demo
 from evloop.settings.config import Config
 from evloop.settings.site_config import DEFAULT_ROOT
 from evloop.site.clock import Clock
+from evloop.site.site import Gate
 
 
 def tells_figures(config: Config, addresses: Sequence[tuple[str, int]]) -> bool:
@@ -27,12 +28,16 @@ def with_figures(
     plan: MemoryPlan,
     clock: Clock,
     started: float,
+    gate: Gate | None,
 ) -> Responder:
-    """Return *site* with the figures before it; *started* is on the reactor's clock."""
+    """Return *site* with the figures before it; *started* is on the reactor's clock.
+
+    Those who may not pass *gate*, if there is one, get no figures.
+    """
     from evloop.demo.figures import Figures
     from evloop.demo.responder import DemoResponder
 
     figures = Figures(
         snapshot, process_size, start=plan.start, ceiling=plan.ceiling, started=started
     )
-    return DemoResponder(site, figures, clock)
+    return DemoResponder(site, figures, clock, gate)

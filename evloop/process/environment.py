@@ -21,6 +21,7 @@ from evloop.site.routes import SingleFile
 # the poller, the listeners, a look-up under way.
 _RESERVED_DESCRIPTORS = 32
 _DESCRIPTORS_PER_CONNECTION = 2  # the socket, and the file of a download
+_FILES_OF_STREAMS = 1  # of HTTP/2, beside the first of each connection: as many as connections
 _FREE_PORT_TRIES = 8
 _NO_DIRECTORY = frozenset({errno.ENOENT, errno.ENOTDIR})
 _NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
@@ -30,8 +31,10 @@ class ServerError(Exception):
     """The environment does not let the server start. The text names option and value."""
 
 
-def connection_limit(wanted: int = 0) -> int:
+def connection_limit(wanted: int = 0, *, has_streams: bool = False) -> int:
     """Return how many connections the limit on descriptors has room for.
+
+    *has_streams*: whether they may have several downloads each, in HTTP/2.
 
     As many as may all be downloads, with a file each; or, where a number is *wanted*, up to as
     many as there are descriptors: then some downloads may be told to come again (503).
@@ -40,7 +43,8 @@ def connection_limit(wanted: int = 0) -> int:
     if soft == resource.RLIM_INFINITY:
         soft = 1024 * 1024
     available = soft - _RESERVED_DESCRIPTORS
-    return max(1, min(wanted, available) if wanted else available // _DESCRIPTORS_PER_CONNECTION)
+    each = _DESCRIPTORS_PER_CONNECTION + _FILES_OF_STREAMS * has_streams
+    return max(1, min(wanted, available) if wanted else available // each)
 
 
 def open_root(config: Config) -> tuple[Root, SingleFile | None]:

@@ -46,6 +46,23 @@ LIGHT_SIZE = 1024
 """Bytes of a connection that is idle, or sends one file or one range of it, and keeps no byte of
 a request: 400 to 600, measured (docs/memory.md), and its share of all tables."""
 
+STREAM_SIZE = 1024
+"""Bytes of an open stream of HTTP/2 that sends one file or one range of it, and its share of all
+tables: 400, measured by tests/http2/test_serving.py; half as much again with a log."""
+HTTP2_LIGHT_SIZE = 1024 + 2 * STREAM_SIZE
+"""What a connection of HTTP/2 may hold beside LIGHT_SIZE: itself, its first stream, and one more,
+of all that there may be together."""
+HTTP2_HEAVY_SIZE = 80 * 1024
+"""What one may hold beside that at the worst: a frame and a part of a header block of 16 KiB each,
+the dynamic table of a client that has not read the settings (18 KiB of objects for the 4,096 bytes
+of HPACK), answers to frames, and three more downloads of many parts. Measured as above."""
+HTTP2_LEAST_STREAMS = 100
+"""So many beside first ones there may always be: one connection may have them all
+(evloop/http2/context.py)."""
+HTTP2_SIZE = (2560 + 2048) * 1024 + HTTP2_LEAST_STREAMS * STREAM_SIZE
+"""The tables of the Huffman code and the remembered header blocks (evloop/http2/huffman.py and
+memo.py, which are imported only where they are used), and those streams."""
+
 # glibc keeps freed blocks between live ones. While 40,000 files of 1 byte to 1 MiB replaced
 # each other, one in five kept for longer, it took 20 MiB more than a full budget of 64 MiB,
 # 8 more than 16 and 5.5 more than 8 (measured; 16, 5 and 5 with process/allocator.py). Half of
@@ -87,10 +104,18 @@ class MemoryPlan(NamedTuple):
     """The state of the compressor, where there is one."""
     heavy_size: int
     """What one of these may hold at the worst."""
-    light_size: int = LIGHT_SIZE
-    """What each of the others may hold."""
     extra: tuple[Term, ...] = ()
     """The parts that not every site has."""
+    light_size: int = LIGHT_SIZE
+    """What each of the others may hold."""
+    http2: int = 0
+    """What HTTP/2 keeps for all connections; 0 where it is not spoken."""
+
+    @property
+    def streams(self) -> int:
+        """Streams of HTTP/2 that may be open beside the first ones of their connections, all
+        together; 0 where it is not spoken. `light_size` has room for one, `http2` for some."""
+        return max(HTTP2_LEAST_STREAMS, self.connections) if self.http2 else 0
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -105,6 +130,7 @@ class MemoryPlan(NamedTuple):
             Term("log", LOG_SIZE),
             Term("messages", MESSAGES_SIZE),
             Term("directories", self.directories),
+            Term("HTTP/2", self.http2),
             Term("preloaded files", self.memory_budget),
             Term("connections", self.connections_size),
             *self.extra,
@@ -159,6 +185,12 @@ def plan_memory(
         light_size=LIGHT_SIZE + tls,
         extra=_extra(config),
     )
+    if speaks_http2(config):
+        wanted = wanted._replace(
+            heavy_size=wanted.heavy_size + HTTP2_LIGHT_SIZE + HTTP2_HEAVY_SIZE,
+            light_size=wanted.light_size + HTTP2_LIGHT_SIZE,
+            http2=HTTP2_SIZE,
+        )
     # Half, because the kernel counts the page cache and the sockets' queues in it too.
     limit = config.memory_limit or (cgroup_limit // 2 if cgroup_limit else 0)
     if not limit or wanted.ceiling <= limit:
@@ -170,6 +202,11 @@ def plan_memory(
         needed = f"at least {format_size(least.ceiling)} is wanted"
         raise ConfigError("--memory-limit", format_size(limit), needed)
     return least
+
+
+def speaks_http2(config: Config) -> bool:
+    """Whether any client may speak HTTP/2."""
+    return config.h2c
 
 
 def _extra(config: Config) -> tuple[Term, ...]:
@@ -216,14 +253,14 @@ def _fit(wanted: MemoryPlan, least: MemoryPlan, limit: int) -> MemoryPlan:
         room - least.connections_size,
     )
     room -= budget
-    most, size, light = wanted.connections, wanted.heavy_size, wanted.light_size
+    most, size, light_size = wanted.connections, wanted.heavy_size, wanted.light_size
     connections = heavy = min(most, room // size)
     if heavy < most:
         share = room * _HEAVY_NUMERATOR // _HEAVY_DENOMINATOR
         heavy = max(least.heavy_connections, share // size)
-        connections = min(most, heavy + (room - heavy * size) // light)
+        connections = min(most, heavy + (room - heavy * size) // light_size)
         # When all that may come are light, heavy ones get the rest.
-        heavy = min(connections, (room - connections * light) // (size - light))
+        heavy = min(connections, (room - connections * light_size) // (size - light_size))
     return wanted._replace(memory_budget=budget, connections=connections, heavy_connections=heavy)
 
 

@@ -15,7 +15,7 @@ from evloop.observe import messages
 from evloop.observe.snapshot import NO_FIGURES, Snapshot
 from evloop.process.cgroup import cgroup_limit
 from evloop.process.environment import ServerError, connection_limit, listening, url_of
-from evloop.process.memory import MemoryPlan, plan_memory, process_size
+from evloop.process.memory import MemoryPlan, plan_memory, process_size, speaks_http2
 from evloop.process.phases import (
     COMMANDS,
     EFFECTS,
@@ -89,7 +89,7 @@ class Server:
             from evloop.process.secure import load_certificates  # which loads OpenSSL
 
             certificates = load_certificates(config)
-        limit = connection_limit(config.max_connections)
+        limit = connection_limit(config.max_connections, has_streams=speaks_http2(config))
         plan = plan_memory(config, process_size(), limit, cgroup_limit())
         sockets, beside = listening(config, self._given)
         try:

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from evloop.files.cache import Cache, CacheSettings
 from evloop.files.compression import Compressor
@@ -15,8 +15,9 @@ from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.variants import Variants
 from evloop.http.basic import user_in_head
+from evloop.http.head_fields import field_pattern
+from evloop.http.response import Response
 from evloop.http1.context import Context
-from evloop.http1.head import field_pattern
 from evloop.http1.headcache import HeadCache
 from evloop.net.inbox import Inbox
 from evloop.net.reactor import Reactor
@@ -37,9 +38,13 @@ from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
+from evloop.site.representation import ReprDigests
 from evloop.site.routes import SingleFile
 from evloop.site.settings import SiteSettings
 from evloop.site.site import Gate, Site
+
+if TYPE_CHECKING:
+    from evloop.process.http2 import Http2
 
 _log = logging.getLogger("evloop")
 
@@ -92,12 +97,18 @@ class Service:
             AccessLog(files.sink, config.log_format) if files.sink is not None else None
         )
         self._head_cache = HeadCache()
+        self.http2: Http2 | None = None
         self._prepared: list[PreparedResponses] = []
         self.lists = self._is_listing(config)
         with ExitStack() as opened:
             self.cache = self._new_cache(config, plan)
             opened.callback(self.cache.close)
             self.context = self._new_context(config, plan, opened)
+            if plan.streams:
+                # With its tables, which cost memory.
+                from evloop.process.http2 import Http2 as Spoken
+
+                self.http2 = Spoken(self.context, plan.streams)
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -107,8 +118,21 @@ class Service:
     def forget_responses(self) -> None:
         """Release what responses hold: a file they were made of has gone."""
         self._head_cache.clear()
+        if self.http2 is not None:
+            self.http2.memo.clear()
         for prepared in self._prepared:
             prepared.clear()
+
+    def _forget_written(self, response: Response) -> None:
+        self._head_cache.forget(response)
+        if self.http2 is not None:
+            self.http2.memo.forget(response)
+
+    def drain(self) -> None:
+        """Let each answer be the last of its connection."""
+        self.context.drain()
+        if self.http2 is not None:
+            self.http2.context.drain()
 
     @property
     def has_index(self) -> bool:
@@ -144,10 +168,12 @@ class Service:
         clock = Clock()
         directories = self._directories(config)
         negotiator = self._negotiator(config, opened)
+        digests = ReprDigests(self._reactor.call_at)
+        opened.callback(digests.close)
         gate = self._gate(config, clock, opened) if config.htpasswd else None
 
         def make_site(settings: SiteSettings, most_prepared: int | None) -> Site:
-            prepared = PreparedResponses(self._head_cache.forget, most_prepared)
+            prepared = PreparedResponses(self._forget_written, most_prepared)
             self._prepared.append(prepared)
             return Site(
                 self.cache,
@@ -159,11 +185,14 @@ class Service:
                 directories=directories,
                 negotiator=negotiator,
                 has_place=self._outlook.has_place,
+                digests=digests,
             )
 
         answers = responder(config, self._files.only, make_site)
         if tells_figures(config, self._addresses):
-            answers = with_figures(answers, self._outlook.snapshot, plan, clock, self._reactor.now)
+            answers = with_figures(
+                answers, self._outlook.snapshot, plan, clock, self._reactor.now, gate
+            )
         return Context(
             answers,
             self.metrics,

@@ -15,11 +15,12 @@ from socket import SocketType
 from typing import TYPE_CHECKING
 
 from evloop.files.bodies import FileBody
+from evloop.http.serving import Serving
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.connection import Connection
-from evloop.net.listener import Listener
+from evloop.net.listener import Listener, ProtocolFactory
 from evloop.net.pool import ConnectionPool
-from evloop.net.protocol import Closing, Retention
+from evloop.net.protocol import Closing, Protocol, Retention
 from evloop.net.reactor import Reactor, Waker
 from evloop.observe.snapshot import Snapshot
 from evloop.process.assembly import pool_limits
@@ -100,22 +101,30 @@ class Worker:
                 context = self.service.context
                 self.secure = secure.SecureService(config, certificates, context, self._pool)
                 opened.callback(self.secure.close)
-            for listener in self._new_listeners(sockets, plain_sockets, config.queue_size):
+            for listener in self._new_listeners(config, sockets, plain_sockets):
                 opened.callback(listener.close)
                 self._listeners.append(listener)
             self._opened = opened.pop_all()
 
     def _new_listeners(
-        self, sockets: Sequence[SocketType], plain_sockets: Sequence[SocketType], send_queue: int
+        self, config: Config, sockets: Sequence[SocketType], plain_sockets: Sequence[SocketType]
     ) -> Iterator[Listener]:
         if self.secure is not None:
-            yield from self.secure.listeners(sockets, plain_sockets, send_queue)
+            yield from self.secure.listeners(sockets, plain_sockets, config.queue_size)
             return
+        factory = self._factory(config)
         for sock in sockets:
-            yield Listener(sock, self._new_protocol, self._pool, send_queue)
+            yield Listener(sock, factory, self._pool, config.queue_size)
 
-    def _new_protocol(self, peer: str, now: float) -> Http1Protocol:
+    def _new_http1(self, peer: str, now: float) -> Protocol:
         return Http1Protocol(self.service.context, peer, now)
+
+    def _factory(self, config: Config) -> ProtocolFactory:
+        """Return what makes the protocols of plain connections."""
+        http2 = self.service.http2
+        if http2 is None or not config.h2c:
+            return self._new_http1
+        return http2.with_prior_knowledge(self._new_http1)
 
     # The loop
 
@@ -147,7 +156,7 @@ class Worker:
 
     def drain(self, now: float) -> int:
         """Stop accepting and let each answer be the last; return how many are under way."""
-        self.service.context.drain()
+        self.service.drain()
         if self.secure is not None:
             self.secure.drain()
         for listener in self._listeners:
@@ -195,9 +204,9 @@ class Worker:
         """
         descriptors = self._shared_descriptors()
         for connection in self.connections():
-            protocol = connection.protocol
-            if isinstance(protocol, Http1Protocol) and protocol.body is not None:
-                protocol.body.close()
+            if isinstance(connection.protocol, Serving):
+                for body in connection.protocol.bodies:
+                    body.close()
         self.reactor.close()
         # Their objects still own the numbers, so these have to stay taken until they go.
         null = os.open(os.devnull, os.O_RDWR)
@@ -242,8 +251,8 @@ class Worker:
     def snapshot(self) -> Snapshot:
         """Return the figures of this moment. May be called from any thread."""
         all_protocols = [connection.protocol for connection in self.connections()]
-        protocols = [each for each in all_protocols if isinstance(each, Http1Protocol)]
-        bodies = [body for protocol in protocols if (body := protocol.body) is not None]
+        protocols = [each for each in all_protocols if isinstance(each, Serving)]
+        bodies = [body for protocol in protocols for body in protocol.bodies]
         sizes = tuple(body.file_size for body in bodies if isinstance(body, FileBody))
         metrics, reader, cache = self.service.metrics, self.service.reader, self.service.cache
         connections = Counter(protocol.state.value for protocol in all_protocols)
@@ -260,6 +269,7 @@ class Worker:
             responses=metrics.responses,
             bytes_sent=metrics.bytes_sent,
             ends={end.value: count for end, count in metrics.ends.items()},
+            streams=sum(protocol.streams for protocol in protocols),
             refusals=metrics.refusals,
             refused_connections=self._pool.refused,
             refills=reader.refills,

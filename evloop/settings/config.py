@@ -163,6 +163,16 @@ class Config(TlsConfig):
     min_rate_grace: float = field(
         default=10.0, metadata=duration_option(0.01, "time over which the rate is averaged")
     )
+    http2: bool = field(
+        default=True,
+        metadata=switch_option("whether HTTP/2 is offered to clients that come with TLS"),
+    )
+    h2c: bool = field(
+        default=False,
+        metadata=switch_option(
+            "whether HTTP/2 without TLS is spoken with clients that begin with it, as proxies do"
+        ),
+    )
     memory_limit: int = field(
         default=0,
         metadata=size_option(

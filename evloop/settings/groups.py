@@ -59,6 +59,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "limit_rate",
         "limit_rate_after",
     ),
+    "HTTP/2": ("http2", "h2c"),
     "Logging": ("access_log", "log_format", "verbose"),
     "TLS": (
         "tls_cert",

@@ -74,6 +74,8 @@ class Settings(TypedDict, total=False):
     max_connections_per_ip: int | str
     min_rate: Size
     min_rate_grace: Duration
+    http2: Switch
+    h2c: Switch
     memory_limit: Size
     user: str
     group: str

@@ -19,7 +19,6 @@ from evloop.files.content import BytesBody
 from evloop.files.entry import Entry
 from evloop.files.reader import Reader
 from evloop.http.conditional import CONDITIONAL_FIELDS, Validators, Verdict, evaluate, range_applies
-from evloop.http.digest_fields import wants_sha256
 from evloop.http.ranges import UnsatisfiableRangeError, parse_ranges, unsatisfied_range
 from evloop.http.request import Request, RequestError
 from evloop.http.responder import Pending
@@ -34,7 +33,7 @@ from evloop.site.partial import partial_response
 from evloop.site.prepared import PreparedResponses
 from evloop.site.redirection import redirection
 from evloop.site.refusals import Refusals, refusal
-from evloop.site.representation import digest_field
+from evloop.site.representation import ReprDigests, digest_field
 from evloop.site.routes import index_paths, is_hidden, router, single_file_router
 from evloop.site.settings import SiteSettings
 
@@ -76,6 +75,7 @@ class Site:
         directories: Directories = NO_DIRECTORIES,
         negotiator: Negotiator | None = None,
         has_place: Callable[[], bool] = lambda: True,
+        digests: ReprDigests | None = None,
     ) -> None:
         self._cache = cache
         self._reader = reader
@@ -85,6 +85,7 @@ class Site:
         self._directories = directories
         self._negotiator = negotiator
         self._has_place = has_place
+        self._digests = digests
         self._file_body = SendfileBody if settings.sendfile else FileBody
         self._gate = gate
         self._route = (
@@ -125,6 +126,11 @@ class Site:
                 found = self._negotiator.select(found, request, now)
             if not isinstance(found, Found):
                 return found
+            if self._digests is not None and b"want-repr-digest" in request.fields:
+                digest = self._digests.pending(found.entry, request, now)
+                if digest is not None:
+                    found.close()
+                    return digest
             return self._respond_with(found, request, now)
         except OSError as error:
             return self._without_file(request, route.target, error)
@@ -246,10 +252,9 @@ class Site:
         if verdict is Verdict.NOT_MODIFIED:
             return Response(304, self._fields.caching(entry), fresh_until=fresh_until)
         fields = self._fields.representation(entry)
-        if wants_sha256(request.fields.get(b"want-repr-digest")):
-            digest = digest_field(entry)
-            if digest is not None:
-                fields.append(digest)
+        digest = digest_field(entry, request)
+        if digest is not None:
+            fields.append(digest)
         # Several parts take memory for as long as the client likes. Range may be ignored (RFC 9110
         # section 14.2).
         if ranges is not None and (len(ranges) == 1 or self._has_place()):

@@ -5,13 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evloop.http.authority import MAX_HOST_ESCAPES
+from evloop.http.head_fields import MAX_READ_FIELDS, field_pattern
 from evloop.http.request import RequestError
 from evloop.http1.head import (
     MAX_CONNECTION_SIZE,
     MAX_FIELDS,
-    MAX_HOST_ESCAPES,
-    MAX_READ_FIELDS,
-    field_pattern,
     is_hopeless,
     parse_head,
 )

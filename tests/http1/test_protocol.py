@@ -568,3 +568,11 @@ def test_a_body_that_can_not_be_read_at_all_is_closed() -> None:
     walk.exchange(get(b"/"))
     assert walk.state is State.ABORTED
     walk.end()
+
+
+def test_who_looks_on_sees_one_body_at_most_and_no_streams() -> None:
+    walk = walk_to(State.SENDING)
+    assert [body is walk.protocol.body for body in walk.protocol.bodies] == [True]
+    assert walk.protocol.streams == 0
+    walk.end()
+    assert not walk.protocol.bodies

@@ -17,8 +17,8 @@ import pytest
 
 from evloop import ConfigError, Server
 from evloop.cli.browser import open_browser
+from evloop.http.pace import Pacing
 from evloop.http1.context import Context, Limits
-from evloop.http1.pace import Pacing
 from evloop.http1.protocol import Http1Protocol
 from evloop.net.protocol import Protocol
 from evloop.site.fields import private_cache_control
@@ -86,6 +86,19 @@ class TestPasswords:
             for target in ("/dir/", "/?archive=tar"):
                 client.send(request(target, fields("anna", "x"), method="HEAD"))
                 assert client.receive("HEAD").status == 200
+
+    def test_the_servers_own_figures_are_for_those_who_may_come_in(
+        self, root: Path, tmp_path: Path
+    ) -> None:
+        file, address = users(tmp_path, anna="secret"), "/.well-known/evloop"
+        with serving(root, htpasswd=file, demo="on") as server, call(server) as client:
+            assert client.get(address).status == 401
+            assert client.get(address, method="HEAD").status == 401
+            assert client.get(address, fields("anna", "wrong")).status == 401
+            answer = client.get(address, fields("anna", "secret"))
+            assert answer.status == 200
+            assert b'"load_all": 0' in answer.body
+            assert client.get(address).status == 401
 
     def test_a_changed_file_counts_within_revalidate(self, root: Path, tmp_path: Path) -> None:
         file = users(tmp_path, anna="secret")

@@ -84,7 +84,7 @@ def test_a_second_look_tells_the_strategy_and_the_plan(root: Path) -> None:
     said = command.said.decode()
     assert "\n  strategy: preload up to 1 MiB within 64 MiB, stream larger in 16 KiB" in said
     assert re.search(r"\n  memory: \d\S* [KMG]iB at most, [0-9,]+ connections at once\n", said)
-    told = re.findall(r"\n    ([a-z ]+?)  +\S+ [KMG]?i?B(?=\n)", said)
+    told = re.findall(r"\n    ([A-Za-z/2 ]+?)  +\S+ [KMG]?i?B(?=\n)", said)
     assert told == [term.name for term in plan_memory(Config(), 0, 1, None).terms]
 
 

@@ -23,12 +23,17 @@ from evloop.http1.head import parse_head
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
 from evloop.http1.headcache import HeadCache
 from evloop.http1.writer import write as write_response
+from evloop.http2.context import MAX_STREAMS
+from evloop.http2.huffman import HUFFMAN_SIZE
+from evloop.http2.memo import MAX_BYTES as MEMO_SIZE
 from evloop.net.pool import ADDRESSES_SIZE
 from evloop.observe.logwriter import LOG_SIZE, LogWriter
 from evloop.observe.messages import MESSAGES_SIZE
 from evloop.process.cgroup import cgroup_limit
 from evloop.process.memory import (
     CONNECTION_SIZE,
+    HTTP2_LEAST_STREAMS,
+    HTTP2_LIGHT_SIZE,
     LIGHT_SIZE,
     MemoryPlan,
     plan_memory,
@@ -65,6 +70,7 @@ class TestTerms:
             "log": LOG_SIZE,
             "messages": MESSAGES_SIZE,
             "directories": 2 * MIB + 32 * 24 * KIB,
+            "HTTP/2": 0,
             "preloaded files": 64 * MIB,
             "connections": 1000 * HEAVY_SIZE,
         }
@@ -85,6 +91,8 @@ class TestTerms:
             ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
             ({"listing": "off"}, "directories", -(2 * MIB + 32 * 24 * KIB)),
             ({"archives": True}, "directories", 16 * 256 * KIB),
+            ({"h2c": True}, "HTTP/2", HUFFMAN_SIZE + MEMO_SIZE + 100 * KIB),
+            ({"h2c": True}, "connections", 100 * 83 * KIB),
             ({"dictionaries": True}, "dictionaries", FAULTS_SIZE),
             ({"htpasswd": "file"}, "passwords", PASSWORDS_SIZE),
             ({"cors": ("https://a.test", "https://b.test")}, "origins", PREPARED_SIZE),
@@ -308,3 +316,20 @@ def test_a_platform_without_proc_tells_the_peak(
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert process_size() >= peak * unit > 0
     assert cgroup_limit() is None
+
+
+def test_connections_of_http2_take_more_each_and_so_are_fewer() -> None:
+    plain = plan_memory(Config(memory_limit=80 * MIB), START, 100_000, None)
+    plan = plan_memory(Config(memory_limit=80 * MIB, h2c=True), START, 100_000, None)
+    assert plan.ceiling <= 80 * MIB
+    assert plan.connections < plain.connections
+    light = plan.connections - plan.heavy_connections
+    heavy_size = plan.heavy_connections * (HEAVY_SIZE + 83 * KIB)
+    assert terms(plan)["connections"] == light * (LIGHT_SIZE + HTTP2_LIGHT_SIZE) + heavy_size
+
+
+def test_streams_are_as_many_as_connections_and_one_may_have_what_it_may() -> None:
+    assert plan_memory(Config(), START, 5000, None).streams == 0
+    assert plan_memory(Config(h2c=True), START, 5000, None).streams == 5000
+    assert plan_memory(Config(h2c=True, max_connections=1), START, 5000, None).streams == 100
+    assert HTTP2_LEAST_STREAMS == MAX_STREAMS

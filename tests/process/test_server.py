@@ -302,6 +302,10 @@ class TestConnectionLimit:
         monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
         assert connection_limit() == limit
 
+    def test_streams_have_files_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
+        assert connection_limit(has_streams=True) == 330
+
     @pytest.mark.parametrize(
         ("soft", "wanted", "limit"), [(1024, 900, 900), (1024, 5000, 992), (33, 9, 1), (10, 9, 1)]
     )

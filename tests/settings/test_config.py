@@ -437,6 +437,8 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         "max_connections_per_ip": "0",
         "min_rate": "0B",
         "min_rate_grace": "10s",
+        "http2": "on",
+        "h2c": "off",
         "memory_limit": "0B",
         "user": "",
         "group": "",

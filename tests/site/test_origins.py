@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from evloop.http.head_fields import field_pattern
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Response
 from evloop.http1.answering import answer
 from evloop.http1.context import Context, Limits
-from evloop.http1.head import field_pattern, parse_head
+from evloop.http1.head import parse_head
 from evloop.http1.headcache import HeadCache
 from evloop.http1.writer import Answer
 from evloop.observe.metrics import Metrics

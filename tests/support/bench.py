@@ -14,9 +14,10 @@ from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.files.variants import Variants
 from evloop.http.dates import format_date
+from evloop.http.head_fields import field_pattern
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Body, Response
-from evloop.http1.head import field_pattern, parse_head
+from evloop.http1.head import parse_head
 from evloop.http1.states import State
 from evloop.http1.writer import Answer as Written
 from evloop.http1.writer import write as write_response
@@ -28,6 +29,7 @@ from evloop.site.directories import Directories
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
+from evloop.site.representation import ReprDigests
 from evloop.site.site import Site, SiteSettings
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request as request_head
@@ -110,6 +112,7 @@ class Bench:
         self.directories = Directories(
             self.listings if lists else None, self.archives if archives else None
         )
+        self.digests = ReprDigests(self.scheduler.call_at)
         self.site = Site(
             self.cache,
             self.reader,
@@ -118,6 +121,7 @@ class Bench:
             self.prepared,
             directories=self.directories,
             negotiator=self.negotiator,
+            digests=self.digests,
         )
 
     def _complain(self, path: bytes, fault: str) -> None:
@@ -128,6 +132,7 @@ class Bench:
 
     def __exit__(self, *ignored: object) -> None:
         self.negotiator.close()
+        self.digests.close()
         self.cache.close()
         self.root.close()
         assert self.cache.budget.used == 0, "somebody still holds preloaded bytes"
@@ -179,6 +184,7 @@ class Bench:
             response = self.site.respond(request, then)
             if isinstance(response, Response):
                 return response
+            response.subscribe(lambda now: None)
         raise AssertionError("the file never comes to hand")
 
 

@@ -35,6 +35,10 @@ class EchoState(Enum):
     def is_brief(self) -> bool:
         return False
 
+    @property
+    def wakes(self) -> bool:
+        return False
+
 
 class Echo:
     """The server's side of one connection."""

@@ -12,10 +12,11 @@ from evloop.files.cache import Cache, CacheSettings
 from evloop.files.reader import Reader
 from evloop.files.root import Root
 from evloop.http.basic import user_in_head
+from evloop.http.head_fields import field_pattern
 from evloop.http.request import Request, RequestError
 from evloop.http.responder import Responder
 from evloop.http.response import Response
-from evloop.http1.head import field_pattern, parse_head
+from evloop.http1.head import parse_head
 from evloop.site.access.checker import Check, Checker
 from evloop.site.access.gate import Gate
 from evloop.site.access.hashes import check_hash, verify

@@ -29,6 +29,7 @@ from evloop.site.clock import Clock
 from evloop.site.prepared import PreparedResponses
 from evloop.site.site import Site, SiteSettings
 from fuzzing.access import open_access, run_htpasswd
+from fuzzing.http2_targets import run_hpack, run_http2
 from fuzzing.stage import call_never, expect
 from fuzzing.walk import Walk
 
@@ -284,6 +285,8 @@ RUNS: dict[str, Run] = {
     "conditional": run_conditional,
     "cuts": run_cuts,
     "protocol": run_protocol,
+    "http2": run_http2,
+    "hpack": run_hpack,
     "htpasswd": run_htpasswd,
 }
 OPENED: dict[str, Callable[[], AbstractContextManager[Run]]] = {

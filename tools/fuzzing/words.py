@@ -21,6 +21,9 @@ WORDS = (
     b'bytes=~0-0~-1~1-~0-1,3-4~W/~"v1"~"v0"~Sun, 06 Nov 1994 08:49:37 GMT~'
     b"Sunday, 06-Nov-94 08:49:37 GMT~Sun Nov  6 08:49:37 1994~29 Feb ~Feb 29 ~:60~text/html~;q=0~"
     b"\nif-match: ~\nif-none-match: ~\nif-range: ~\nif-modified-since: ~\nif-unmodified-since: ~"
+    # frames of HTTP/2, and parts of header blocks
+    b"\0\0\0\4\1\0\0\0\0~\0\0\0\4\0\0\0\0\0~\0\0\x08\6\0\0\0\0\0~\0\0\4\x08\0\0\0\0\1~\0\0\4\3\0\0\0\0\1~"
+    b"\0\0\3\1\5\0\0\0\1\x82\x86\x84~\0\0\1\0\1\0\0\0\1~\x3f\xe1\x1f~\xbe~\x7f\x80~\x40\1x\1y~\x81\x1f~"
     # who may come in
     b"\r\nAuthorization: Basic ~YW5uYTpzZXNhbWU=~YW5uYTo=~Og==~==~ Basic~, ~\r\nOrigin: ~null~"
     b"https://a.example~http://localhost:3000~$2y$05$~$6$rounds=~$5$~$apr1$~{SHA}~anna:~\n#~"

@@ -5,6 +5,7 @@ protect the passwords if the file became known.
 """
 
 import re
+from functools import cache
 from hmac import compare_digest
 from importlib.util import find_spec
 
@@ -57,8 +58,13 @@ def check_hash(stored: bytes) -> None:
 def _check_bcrypt(cost: int) -> None:
     if not 4 <= cost <= MAX_BCRYPT_COST:
         raise ValueError(f"a cost of 4 to {MAX_BCRYPT_COST} is possible")
-    if find_spec("bcrypt") is None:
+    if not _has_bcrypt():
         raise ValueError("bcrypt is not installed: pip install 'evloop-server[auth]'")
+
+
+@cache  # a look takes 0.1 ms, and a file has thousands of lines
+def _has_bcrypt() -> bool:
+    return find_spec("bcrypt") is not None
 
 
 def _check_rounds(rounds: int) -> None:

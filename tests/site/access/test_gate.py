@@ -8,11 +8,12 @@ import pytest
 
 from evloop.files.cache import CacheSettings
 from evloop.http.basic import CHALLENGE
+from evloop.http.head_fields import field_pattern
 from evloop.http.request import Request, RequestError
 from evloop.http.response import Response
 from evloop.http1.answering import Wait, answer, answer_request
 from evloop.http1.context import Context, Limits
-from evloop.http1.head import field_pattern, parse_head
+from evloop.http1.head import parse_head
 from evloop.http1.headcache import HeadCache
 from evloop.http1.writer import Answer
 from evloop.observe.metrics import Metrics

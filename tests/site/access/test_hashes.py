@@ -6,7 +6,7 @@ import bcrypt
 import pytest
 
 from evloop.site.access.crypt import sha256_crypt
-from evloop.site.access.hashes import MAX_PASSWORD_SIZE, check_hash, verify
+from evloop.site.access.hashes import MAX_PASSWORD_SIZE, _has_bcrypt, check_hash, verify
 
 PASSWORDS = {
     # The salts and rounds of the test vectors of SHA-crypt.txt, as OpenSSL hashes them.
@@ -123,8 +123,19 @@ def test_a_password_that_is_too_long_is_wrong_and_never_cut(kind: str) -> None:
 LONGEST = b"$5$sAlt12$" + sha256_crypt(b"x" * MAX_PASSWORD_SIZE, b"sAlt12", 5000)
 
 
+def test_bcrypt_is_looked_for_once_and_not_for_each_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    monkeypatch.setattr("evloop.site.access.hashes.find_spec", looks.append)
+    _has_bcrypt.cache_clear()
+    for _ in range(3):
+        with pytest.raises(ValueError, match="bcrypt is not installed"):
+            check_hash(TAKEN[0])
+    _has_bcrypt.cache_clear()
+    assert looks == ["bcrypt"]
+
+
 def test_without_bcrypt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evloop.site.access.hashes.find_spec", lambda name: None)
+    monkeypatch.setattr("evloop.site.access.hashes._has_bcrypt", lambda: False)
     with pytest.raises(ValueError, match=r"pip install 'evloop-server\[auth\]'"):
         check_hash(TAKEN[0])
     check_hash(TAKEN[4])

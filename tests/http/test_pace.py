@@ -6,10 +6,10 @@ import pytest
 from fuzzing.stage import Stage
 from fuzzing.walk import PEER, Ends
 
+from evloop.http.pace import QUANTUM, PacedBody, Pacing
 from evloop.http.response import Buffer, Window
 from evloop.http1.context import Context, Limits
 from evloop.http1.headcache import HeadCache
-from evloop.http1.pace import QUANTUM, PacedBody, Pacing
 from evloop.http1.protocol import Http1Protocol
 from evloop.http1.states import State
 
