@@ -14,6 +14,7 @@ import pytest
 from state_diagram import BEGIN, with_diagram
 
 from evloop.http1.states import state_diagram
+from evloop.net.protocol import Security
 from evloop.observe.accesslog import AccessLog
 from evloop.observe.exchange import EndReason, Exchange
 from evloop.observe.logwriter import LogWriter
@@ -84,6 +85,7 @@ def test_every_end_is_explained(end: EndReason) -> None:
 def test_every_key_of_the_log_is_explained(tmp_path: Path) -> None:
     sink = LogWriter(str(tmp_path / "log"))
     exchange = Exchange(b"GET /x HTTP/1.1\r\n\r\n", 404, 0, time.monotonic(), "a hidden name")
+    exchange.security = Security("TLSv1.3", "TLS_AES_256_GCM_SHA384", "CN=Jo")
     exchange.user = b"anna"
     AccessLog(sink, LogFormat.JSON).write("::1", exchange, EndReason.COMPLETE, 0.0)
     sink.close()

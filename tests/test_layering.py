@@ -32,7 +32,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "evloop.files": ("evloop.files", "evloop.settings.choices"),
     "evloop.net": ("evloop.net", "evloop.observe.ratelimit"),
-    "evloop.observe": ("evloop.observe", "evloop.net.lag", "evloop.settings.choices"),
+    "evloop.observe": (
+        "evloop.observe",
+        "evloop.net.lag",
+        "evloop.net.protocol",
+        "evloop.settings.choices",
+    ),
+    "evloop.tls": ("evloop.tls", "evloop.settings.choices"),
     "evloop.compress": (
         "evloop.compress",
         "evloop.files",
@@ -72,6 +78,7 @@ MAY_NOT_IMPORT: dict[str, frozenset[str]] = {
     ),
     "evloop.files": frozenset({"socket", "selectors", "select", "ssl", "signal", "httptools"}),
     "evloop.net": frozenset({"httptools", "mmap"}),
+    "evloop.tls": frozenset({"selectors", "select", "signal", "httptools"}),
 }
 
 # Modules that cost megabytes or milliseconds, and that serving files does not need.
@@ -207,6 +214,8 @@ BREACHES = [
     ("net.reactor", "from evloop.files.root import Root", "evloop.files.root"),
     ("net.reactor", "from evloop.observe.logwriter import LogWriter", "evloop.observe.logwriter"),
     ("net.reactor", "from evloop import Server", "evloop"),
+    ("net.secure", "from evloop.tls.pair import Pair", "evloop.tls.pair"),
+    ("tls.certificates", "from evloop.net.reactor import Reactor", "evloop.net.reactor"),
     (
         "observe.logwriter",
         "from evloop.http1.protocol import Http1Protocol",

@@ -27,7 +27,7 @@ DEADLINE = 300.0
 
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
 ROOMS = {"checksite", "cli", "compress", "demo", "files", "http", "http1", "http2", "net"}
-ROOMS |= {"observe", "process", "settings", "site"}
+ROOMS |= {"observe", "process", "settings", "site", "tls"}
 TOOLS = {"bench", "campaign", "lab", "load", "monitoring", "report", "soaking"}
 """The packages of evloop_tools. What developers alone need is not in the wheel."""
 DATA = {"bench/page.md", *(f"lab/floor/{name}" for name in ("copy.c", "respond.c", "sendfile.c"))}
@@ -186,7 +186,7 @@ def test_nobody_is_told_to_install_the_other_project() -> None:
 def test_serving_needs_one_package(metadata: Message) -> None:
     needs = metadata.get_all("Requires-Dist", [])
     assert [need for need in needs if "extra ==" not in need] == ["httptools<1,>=0.6.4"]
-    extras = {"auth", "compress", "tools", "plot", "qr", "test", "dev"}
+    extras = {"auth", "compress", "tls", "tools", "plot", "qr", "test", "dev"}
     assert set(metadata.get_all("Provides-Extra", [])) == extras
 
 

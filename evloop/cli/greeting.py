@@ -41,8 +41,13 @@ def farewell(responses: int, sent: int, seconds: float, peak: int) -> str:
 
 def _addresses(server: Server) -> Iterator[str]:
     yield "  ".join(server.urls)
+    if server.config.http_redirect:
+        yield f"port {server.config.http_redirect} sends plain requests there"
+    if server.config.tls_self_signed:
+        yield "the certificate is self-signed, made now; its SHA-256:"
+        yield from (f"  {fingerprint}" for fingerprint in server.worker.fingerprints)
     if not all(is_loopback(host) for host, _ in server.addresses):
-        for url in urls_from_elsewhere(server.addresses):
+        for url in urls_from_elsewhere(server.addresses, server.config.scheme):
             if url not in server.urls:
                 yield f"{url}  from elsewhere"
         yield "others can reach it; -b 127.0.0.1 keeps it on this machine"
@@ -65,7 +70,7 @@ def _code(server: Server) -> Iterator[str]:
     """Yield the code of the first address that others can reach."""
     from evloop.cli.qr import qr_lines  # for those who ask for it alone
 
-    urls = urls_from_elsewhere(server.addresses)
+    urls = urls_from_elsewhere(server.addresses, server.config.scheme)
     if urls:
         yield from qr_lines(urls[0], is_terminal=os.isatty(_STDERR))
     else:
@@ -81,18 +86,18 @@ def _plan(server: Server) -> Iterator[str]:
         yield f"  {term.name.ljust(widest)}  {format_size(term.size):>10}"
 
 
-def urls_from_elsewhere(addresses: list[tuple[str, int]]) -> list[str]:
+def urls_from_elsewhere(addresses: list[tuple[str, int]], scheme: str = "http") -> list[str]:
     """Return where other machines find a server that listens on *addresses*."""
     hosts = {host for host, _ in addresses}
     is_dual = "::" in hosts and all(":" in host for host in hosts)
     urls = []
     for host, port in addresses:
         if host == "0.0.0.0" or (host == "::" and is_dual):
-            urls += [url_of(own, port) for own in own_addresses(socket.AF_INET)]
+            urls += [url_of(own, port, scheme) for own in own_addresses(socket.AF_INET)]
         if host == "::":
-            urls += [url_of(own, port) for own in own_addresses(socket.AF_INET6)]
+            urls += [url_of(own, port, scheme) for own in own_addresses(socket.AF_INET6)]
         elif host != "0.0.0.0" and not is_loopback(host):
-            urls.append(url_of(host, port))
+            urls.append(url_of(host, port, scheme))
     return urls
 
 

@@ -11,7 +11,10 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the one of *names* that *name* may have been meant for; None when none is near."""
     from difflib import get_close_matches  # only for mistakes
 
-    return next(iter(get_close_matches(name, list(names), 1, _CUTOFF)), None)
+    near = get_close_matches(name, list(names), 3, _CUTOFF)
+    # Letters that have changed places are the likeliest mistake: --hots is --host, not --hsts.
+    letters = sorted(name)
+    return next((each for each in near if sorted(each) == letters), near[0] if near else None)
 
 
 def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:

@@ -39,6 +39,7 @@ _EXPLANATIONS = {
     412: "The file is not in the state that the request asks for.",
     414: "The address is longer than this server reads.",
     416: "The file has no bytes in the range that was asked for.",
+    421: "This server does not know the host of this address.",
     429: "There were too many wrong passwords. Please try again in a moment.",
     431: "The request's header fields are larger than this server reads.",
     451: "This file may not be served, for legal reasons.",

@@ -25,6 +25,8 @@ _IN_MEMORY = (memoryview, bytes)  # as a union it would be made anew for each re
 
 # RFC 9112 section 2.2: empty lines in front of a request line are ignored.
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
+# The first byte of a TLS hello (RFC 8446 section 5.1), and of no request.
+_TLS_HANDSHAKE = b"\x16"
 _TOO_MANY = "too many connections"
 _RETRY_AFTER = (b"Retry-After", b"1")
 
@@ -251,9 +253,14 @@ class Http1Protocol:
         try:
             head, self._received = split_head(self._received, searched, max_size)
         except RequestError as error:
-            self._refuse(error, now)
+            if _EMPTY_LINES.sub(b"", self._received, count=1).startswith(_TLS_HANDSHAKE):
+                self._turn_away_hello(now)
+            else:
+                self._refuse(error, now)
             return
-        if head:
+        if head.startswith(_TLS_HANDSHAKE):
+            self._turn_away_hello(now)
+        elif head:
             plan_or_recall = plan if head is unknown else answer
             found = plan_or_recall(head, self._context, now, self.peer)
             if isinstance(found, Answer):
@@ -267,6 +274,11 @@ class Http1Protocol:
             self._enter(_EMPTY_LINE, now)
         elif self.state is not _HEAD:
             self._enter(_HEAD, now)
+
+    def _turn_away_hello(self, now: float) -> None:
+        """End in silence: whoever speaks TLS can't read an answer in HTTP."""
+        self._context.observer.tls_hellos += 1
+        self._end(_LINGERING, now)
 
     def _end_empty_line(self, data: bytes, now: float) -> None:
         """Go on with *data*, of which the first byte has to be the line feed."""

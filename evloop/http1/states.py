@@ -68,7 +68,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         State.HEAD: "part of a head",
         State.SENDING: "a request",
         State.WAITING_FILE: "a request whose file is not in memory",
-        State.LINGERING: "deadline or shutdown, soon after a response",
+        State.LINGERING: "deadline or shutdown, soon after a response; TLS",
         State.CLOSED: "end of file, deadline, shutdown, reset",
     },
     State.EMPTY_LINE: {

@@ -209,10 +209,13 @@ class Connection(Member):
             return
         self._settled = state
         if state.interest != settled.interest:
-            self._pool.reactor.modify(self._socket.fileno(), state.interest)
+            self._wait_for(state.interest)
         self._watch(now)
         if not self._pool.weigh(self, now):
             self._do(self.protocol.refuse, now)
+
+    def _wait_for(self, interest: int) -> None:
+        self._pool.reactor.modify(self._socket.fileno(), interest)
 
     def _watch(self, now: float) -> None:
         state = self.protocol.state

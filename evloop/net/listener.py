@@ -48,14 +48,24 @@ ProtocolFactory = Callable[[str, float], Protocol]
 """Makes the protocol of a connection of its peer's address and the time."""
 
 
+ConnectionFactory = Callable[[SocketType, Protocol, ConnectionPool], Connection]
+"""Makes the connection of an accepted socket, which it owns when it succeeds."""
+
+
 class Listener:
     """Accepts connections on one socket. Owns it."""
 
     def __init__(
-        self, sock: SocketType, factory: ProtocolFactory, pool: ConnectionPool, send_queue: int
+        self,
+        sock: SocketType,
+        factory: ProtocolFactory,
+        pool: ConnectionPool,
+        send_queue: int,
+        connect: ConnectionFactory = Connection,
     ) -> None:
         self._socket = sock
         self._factory = factory
+        self._connect = connect
         self._pool = pool
         self._send_queue = send_queue
         self._troubles = RateLimited(LOG_INTERVAL)
@@ -119,7 +129,7 @@ class Listener:
         protocol = self._factory(pool.shared(address), now)
         admitted = pool.admit(address)
         try:
-            connection = Connection(accepted, protocol, pool)
+            connection = self._connect(accepted, protocol, pool)
         except BaseException:
             accepted.close()
             pool.released(address)

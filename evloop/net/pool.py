@@ -66,6 +66,11 @@ class Member:
         """Go on: what the protocol waited for has come."""
         raise NotImplementedError
 
+    @property
+    def is_heavy(self) -> bool:
+        """Whether more is kept for it than for a light connection, now."""
+        return self.protocol.is_heavy
+
     def evict(self, now: float) -> bool:
         """Close at once, unless a request has arrived; return whether it was closed now."""
         raise NotImplementedError
@@ -205,7 +210,7 @@ class ConnectionPool:
         of the loop to another: what a request takes that is answered at once is gone by then.
         """
         heavy = self.heavy
-        if not member.protocol.is_heavy:
+        if not member.is_heavy:
             if member in heavy:
                 self.lighten(member)
             return True
@@ -280,11 +285,12 @@ class ConnectionPool:
             protocol = member.protocol
             retention = protocol.state.retention
             if retention is not _BUSY and protocol.since <= before:
-                victims = self._idle if retention is _IDLE else self._partial
+                is_light = retention is _IDLE and member not in self.heavy
+                victims = self._idle if is_light else self._partial
                 victims.append((protocol.since, member))
         # Of two requests that came together one was kept while the other was answered; a connection
         # that still sends is in the same state after that, and was not weighed again.
-        for member in [each for each in self.heavy if not each.protocol.is_heavy]:
+        for member in [each for each in self.heavy if not each.is_heavy]:
             self.lighten(member)
         for victims in (self._idle, self._partial):
             victims.sort(key=_SINCE, reverse=True)

@@ -89,6 +89,17 @@ class Window(typing.Protocol):
         """Send to the socket *descriptor*; return the count of bytes, or raise OSError."""
 
 
+class Security(typing.NamedTuple):
+    """What was agreed with the client of a TLS connection."""
+
+    version: str
+    """`TLSv1.3`, say."""
+    cipher: str
+    """OpenSSL's name of the cipher suite."""
+    subject: str
+    """Of the client's certificate (RFC 4514); empty where none was asked for."""
+
+
 class Protocol(typing.Protocol):
     """The server's side of one connection. `peer` is the address of the other side."""
 

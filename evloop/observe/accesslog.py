@@ -79,6 +79,11 @@ def _json_line(peer: str, exchange: Exchange, end: EndReason, duration: float, w
         record["user"] = escape(exchange.user)
     if exchange.refusal:
         record["refusal"] = exchange.refusal
+    security = exchange.security
+    if security is not None:
+        record["tls"], record["cipher"] = security.version, security.cipher
+        if security.subject:
+            record["subject"] = security.subject
     return json.dumps(record)
 
 
@@ -97,13 +102,18 @@ def _request_line(exchange: Exchange) -> str:
 
 def _user(exchange: Exchange) -> str:
     # The third field ends at a space, and a dash says that there was none.
-    user = escape(exchange.user).replace(" ", "\\x20")
+    user = escape(exchange.user or _subject(exchange)).replace(" ", "\\x20")
     return "\\x2d" if user == "-" else user or "-"
 
 
 def _field(exchange: Exchange, name: str) -> str:
     found = _FIELDS[name].search(exchange.request_head)
     return escape(found[1]) if found is not None else ""
+
+
+def _subject(exchange: Exchange) -> bytes:
+    """Return the subject of the client's certificate; empty without one."""
+    return exchange.security.subject.encode() if exchange.security is not None else b""
 
 
 def escape(value: bytes) -> str:

@@ -3,6 +3,8 @@
 from enum import Enum
 from typing import Protocol
 
+from evloop.net.protocol import Security
+
 
 class EndReason(Enum):
     """Why a response ended, or a connection without one. The values are the log's words."""
@@ -45,10 +47,20 @@ class Exchange:
     that was refused before it sent any. `head_size` are the bytes of the response's head, `sent`
     those of the whole response that the socket has taken. `started` is in seconds on the
     reactor's clock. `user` is the name that came with a password, empty for none; whether that was
-    right the status says. `refusal` says why there was an error response, or is empty.
+    right the status says. `refusal` says why there was an error response, or is empty. `security`
+    is that of a TLS connection.
     """
 
-    __slots__ = ("head_size", "refusal", "request_head", "sent", "started", "status", "user")
+    __slots__ = (
+        "head_size",
+        "refusal",
+        "request_head",
+        "security",
+        "sent",
+        "started",
+        "status",
+        "user",
+    )
 
     def __init__(
         self, request_head: bytes, status: int, head_size: int, started: float, refusal: str
@@ -58,6 +70,7 @@ class Exchange:
         self.head_size = head_size
         self.started = started
         self.refusal = refusal
+        self.security: Security | None = None
         self.sent = 0
         self.user = b""
 
@@ -81,6 +94,8 @@ class Observer(Protocol):
     """Those with a status of OVER_LIMIT."""
     bytes_sent: int
     """Bytes that sockets have taken, heads included."""
+    tls_hellos: int
+    """Clients that began with TLS where it is not spoken."""
 
     def ended(
         self, peer: str, exchange: Exchange | None, end: EndReason, now: float, why: str

@@ -29,11 +29,21 @@ class ExchangeLog(Protocol):
 class Metrics:
     """The counters of a server since its start, and its access log if it has one.
 
-    `responses`, `refusals`, `bytes_sent` and `logs` are those of an evloop.observe.exchange
-    Observer, which this is; `ends` counts the responses that did not complete, by reason.
+    `responses`, `refusals`, `bytes_sent`, `tls_hellos` and `logs` are those of an Observer
+    (evloop.observe.exchange), which this is; `ends` counts the responses that did not complete,
+    by reason.
     """
 
-    __slots__ = ("_cuts", "_log", "bytes_sent", "ends", "logs", "refusals", "responses")
+    __slots__ = (
+        "_cuts",
+        "_log",
+        "bytes_sent",
+        "ends",
+        "logs",
+        "refusals",
+        "responses",
+        "tls_hellos",
+    )
 
     def __init__(self, log: ExchangeLog | None = None) -> None:
         self._log = log
@@ -41,6 +51,7 @@ class Metrics:
         self.responses = 0
         self.refusals = 0
         self.bytes_sent = 0
+        self.tls_hellos = 0
         self.ends: Counter[EndReason] = Counter()
         self._cuts = RateLimited(LOG_INTERVAL)
 

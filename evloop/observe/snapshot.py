@@ -1,7 +1,7 @@
 """The figures of a server at one moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evloop.net.lag import LagFigures
 
@@ -17,7 +17,9 @@ class Snapshot:
     `refusals` are responses that told a client of a limit, `refused_connections` those over the
     limit of one address. `refills` counts reads of streamed files, `waits` those that found
     nothing in memory and `blocking_reads` those that went to the disk. `lag` is how long the
-    turns of the loop took.
+    turns of the loop took. `handshakes` were begun; `handshakes_resumed` of them needed no
+    certificate, and `handshake_failures` counts those that did not finish, by reason.
+    `tls_hellos` are clients that began TLS on a plain port.
     """
 
     connections: Mapping[str, int]
@@ -37,6 +39,10 @@ class Snapshot:
     waits: int
     blocking_reads: int
     lag: LagFigures
+    handshakes: int = 0
+    handshakes_resumed: int = 0
+    handshake_failures: Mapping[str, int] = field(default_factory=dict)
+    tls_hellos: int = 0
 
     @property
     def load_all(self) -> int:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from evloop.http.pace import Pacing
 from evloop.http.responder import Responder
+from evloop.http.response import Field
 from evloop.http1.context import Limits
 from evloop.net.pool import PoolLimits
 from evloop.process.memory import MemoryPlan
 from evloop.settings.choices import RulesDialect, Transfer
 from evloop.settings.config import Config
 from evloop.site.dictionaries import READ_FIELDS as DICTIONARY_FIELDS
-from evloop.site.fields import private_cache_control
+from evloop.site.fields import STRICT_TRANSPORT, private_cache_control
 from evloop.site.origins import ISOLATION, MAX_PREPARED, ByOrigin, constant_fields
 from evloop.site.prepared import CHANGED_SIZE, OnForget, PreparedResponses
 from evloop.site.routes import SingleFile
@@ -45,9 +46,9 @@ def site_settings(config: Config, only: SingleFile | None) -> SiteSettings:
         tuple(os.fsencode(name) for name in config.index),
         private_cache_control(cache_control) if config.htpasswd else cache_control,
         config.hidden,
-        config.transfer is Transfer.SENDFILE,
+        config.transfer is Transfer.SENDFILE and not config.has_tls,  # what is sent is encrypted
         dictionaries=config.dictionaries,
-        more_fields=ISOLATION if config.isolate else (),
+        more_fields=_more_fields(config),
         only=only,
         unserved=unserved_paths(config),
         fallback=os.fsencode(config.fallback) if only is None else b"",
@@ -64,6 +65,13 @@ def new_prepared(on_forget: OnForget, most: int | None) -> PreparedResponses:
     """Return what keeps the responses of a site; *most* is its share, None for all of them."""
     size = CHANGED_SIZE if most is None else CHANGED_SIZE * most // MAX_PREPARED
     return PreparedResponses(on_forget, most, size)
+
+
+def _more_fields(config: Config) -> tuple[Field, ...]:
+    isolation = ISOLATION if config.isolate else ()
+    if not config.hsts:
+        return isolation
+    return (*isolation, (STRICT_TRANSPORT, b"max-age=%d" % config.hsts))
 
 
 def read_fields(config: Config) -> list[bytes]:

@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from evloop.files.cache import Cache
 from evloop.files.root import Root
@@ -146,6 +147,22 @@ def _log_trouble(path: str, error: OSError) -> ServerError:
     return ServerError(f"--access-log {printable(path)}: {error.strerror}")
 
 
+def listening(
+    config: Config, given: Sequence[socket.socket] = ()
+) -> tuple[list[socket.SocketType], list[socket.SocketType]]:
+    """Return the listening sockets, *given* or new, and those of `http_redirect`.
+
+    Raises ServerError; none is open then but those that were given.
+    """
+    with contextlib.ExitStack() as opened:
+        sockets = adopt_all(given, config) if given else listen(config)
+        for sock in sockets:
+            opened.callback(sock.close)
+        beside = listen_beside(config)
+        opened.pop_all()
+    return sockets, beside
+
+
 def listen(config: Config) -> list[socket.SocketType]:
     """Return a listening socket for each host, all on one port; or raise ServerError."""
     for _ in range(_FREE_PORT_TRIES if config.port == 0 else 0):
@@ -156,6 +173,13 @@ def listen(config: Config) -> list[socket.SocketType]:
             if not _is_in_use(error):
                 raise
     return _listen_once(config)
+
+
+def listen_beside(config: Config) -> list[socket.SocketType]:
+    """Return the listening sockets of `http_redirect`, none without it; or raise ServerError."""
+    if not config.http_redirect:
+        return []
+    return _listen_once(replace(config, port=config.http_redirect, http_redirect=0))
 
 
 def _is_in_use(error: ServerError) -> bool:
@@ -171,9 +195,9 @@ def _listen_once(config: Config) -> list[socket.SocketType]:
         for host, (address, scope_id) in found.items():
             try:
                 if address == "::" and not has_ipv4:
-                    sock = _bind_both(port, config.send_queue)
+                    sock = _bind_both(port, config.queue_size)
                 else:
-                    sock = _bind(address, scope_id, port, config.send_queue)
+                    sock = _bind(address, scope_id, port, config.queue_size)
             except OSError as error:
                 if error.errno in _NO_SUCH_FAMILY and config.host == Config().host and sockets:
                     continue  # a machine without IPv6 still has a loopback
@@ -210,7 +234,7 @@ def adopt_all(sockets: Sequence[socket.socket], config: Config) -> list[socket.S
         adopted: list[socket.SocketType] = []
         for sock in sockets:
             try:
-                adopted.append(adopt(sock, config.send_queue))
+                adopted.append(adopt(sock, config.queue_size))
             except OSError as error:
                 raise ServerError(f"sock: {error.strerror}") from error
             opened.callback(adopted[-1].close)
@@ -239,11 +263,11 @@ def shown_address(sock: socket.SocketType) -> tuple[str, int]:
     return host, port
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, scheme: str = "http") -> str:
     """Return what to open in a browser on this machine."""
     if host in {"0.0.0.0", "::"}:
         host = "localhost"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
 def is_loopback(host: str) -> bool:

@@ -16,6 +16,7 @@ from evloop.files.faults import FAULTS_SIZE
 from evloop.files.listing import SORT_SIZE
 from evloop.files.variants import VARIANTS_SIZE
 from evloop.http1.headcache import MAX_BYTES as HEAD_CACHE_SIZE
+from evloop.net.handshakes import HANDSHAKE_SIZE, MAX_SESSIONS
 from evloop.net.pool import ADDRESSES_SIZE
 from evloop.observe.logwriter import LOG_SIZE
 from evloop.observe.messages import MESSAGES_SIZE
@@ -34,6 +35,15 @@ CONNECTION_SIZE = 7 * 1024
 """Bytes of one connection at the worst, its share of all tables included, rounded up: a stalled
 download of sixteen parts. Its buffer of requests comes on top. Measured by
 tests/integration/test_exhaustion.py."""
+TLS_SIZE = 16 * 1024
+"""Bytes that a TLS connection takes beside that: OpenSSL's session, and the socket's and the
+session's objects. Measured by tests/integration/test_tls_costs.py."""
+TLS_RECORD_SIZE = 17 * 1024
+"""Bytes more while part of a record is here: OpenSSL's buffer of a whole one. Such a connection is
+a heavy one."""
+TLS_CACHE_SIZE = 4 * 1024**2
+"""Bytes of the sessions that OpenSSL keeps for clients without tickets, between two looks of
+evloop/tls/certificates.py, at 2,000 handshakes a second."""
 LIGHT_SIZE = 1024
 """Bytes of a connection that is idle, or sends one file or one range of it, and keeps no byte of
 a request: 400 to 600, measured (docs/memory.md), and its share of all tables."""
@@ -163,16 +173,18 @@ def plan_memory(
     nobody asked to keep to, is never refused: then the least is planned.
     """
     most = min(config.max_connections or connections, connections)
+    tls, record = (TLS_SIZE, TLS_RECORD_SIZE) if config.has_tls else (0, 0)
     wanted = MemoryPlan(
         start=start_size,
-        refill_buffer=config.chunk_size,
+        refill_buffer=config.refill_size,
         receive_buffer=config.max_head_size,
         directories=_directories_size(config),
         memory_budget=config.memory_budget,
         connections=most,
         heavy_connections=most,
         compression=COMPRESSION_SIZE if config.compress else 0,
-        heavy_size=CONNECTION_SIZE + config.max_head_size,
+        heavy_size=CONNECTION_SIZE + config.max_head_size + tls + record,
+        light_size=LIGHT_SIZE + tls,
         extra=_extra(config),
     )
     if speaks_http2(config):
@@ -205,6 +217,8 @@ def _extra(config: Config) -> tuple[Term, ...]:
         terms.append(Term("rules", RULES_SIZE))
     if config.error_pages:
         terms.append(Term("error pages", ERROR_PAGES_SIZE))
+    if config.has_tls:
+        terms.append(Term("handshakes", MAX_SESSIONS * HANDSHAKE_SIZE + TLS_CACHE_SIZE))
     if config.htpasswd:
         terms.append(Term("passwords", PASSWORDS_SIZE))
     if config.dictionaries:
@@ -245,12 +259,11 @@ def _fit(wanted: MemoryPlan, least: MemoryPlan, limit: int) -> MemoryPlan:
         room - least.connections_size,
     )
     room -= budget
-    most, size = wanted.connections, wanted.heavy_size
+    most, size, light_size = wanted.connections, wanted.heavy_size, wanted.light_size
     connections = heavy = min(most, room // size)
     if heavy < most:
         share = room * _HEAVY_NUMERATOR // _HEAVY_DENOMINATOR
         heavy = max(least.heavy_connections, share // size)
-        light_size = wanted.light_size
         connections = min(most, heavy + (room - heavy * size) // light_size)
         # When all that may come are light, heavy ones get the rest.
         heavy = min(connections, (room - connections * light_size) // (size - light_size))

@@ -39,7 +39,7 @@ def open_gate(
         raise ConfigError("--htpasswd", config.htpasswd, error.strerror or "unreadable") from error
     except HtpasswdError as error:
         raise ConfigError("--htpasswd", config.htpasswd, str(error)) from error
-    if any(not is_loopback(host) for host, _ in addresses):
+    if not config.has_tls and not all(is_loopback(host) for host, _ in addresses):
         _log.warning("passwords go over the network unencrypted: put TLS in front of it")
     checker = Checker(inbox.post)
     opened.callback(checker.close)

@@ -14,7 +14,7 @@ from weakref import WeakSet
 from evloop.observe import messages
 from evloop.observe.snapshot import NO_FIGURES, Snapshot
 from evloop.process.cgroup import cgroup_limit
-from evloop.process.environment import ServerError, adopt_all, connection_limit, listen, url_of
+from evloop.process.environment import ServerError, connection_limit, listening, url_of
 from evloop.process.memory import MemoryPlan, plan_memory, process_size, speaks_http2
 from evloop.process.phases import (
     COMMANDS,
@@ -84,11 +84,16 @@ class Server:
         if self.phase is not Phase.NEW:
             raise RuntimeError(WRONG_PHASE[self.phase])
         config = self.config
+        certificates = None
+        if config.has_tls:
+            from evloop.process.secure import load_certificates  # which loads OpenSSL
+
+            certificates = load_certificates(config)
         limit = connection_limit(config.max_connections, has_streams=speaks_http2(config))
         plan = plan_memory(config, process_size(), limit, cgroup_limit())
-        sockets = adopt_all(self._given, config) if self._given else listen(config)
+        sockets, beside = listening(config, self._given)
         try:
-            worker = Worker(config, plan, sockets, self._obey)
+            worker = Worker(config, plan, sockets, self._obey, certificates, beside)
         except OSError as error:
             raise ServerError(f"can't open what serving takes: {error.strerror}") from error
         with self._lock:
@@ -264,7 +269,7 @@ class Server:
     @property
     def urls(self) -> list[str]:
         """What to open in a browser on this machine, for each listening socket."""
-        return [url_of(host, port) for host, port in self.addresses]
+        return [url_of(host, port, self.config.scheme) for host, port in self.addresses]
 
     @property
     def url(self) -> str:

@@ -101,7 +101,7 @@ class Service:
             name for name in config.index if config.hidden or not name.startswith(".")
         ]
         self.inbox: Inbox | None = None
-        self.reader = Reader(config.chunk_size)
+        self.reader = Reader(config.refill_size)
         self.metrics = Metrics(
             AccessLog(files.sink, config.log_format) if files.sink is not None else None
         )

@@ -8,10 +8,11 @@ import logging
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from math import inf, nextafter
 from socket import SocketType
+from typing import TYPE_CHECKING
 
 from evloop.files.bodies import FileBody
 from evloop.http.serving import Serving
@@ -30,6 +31,10 @@ from evloop.process.service import OpenFiles, Outlook, Service
 from evloop.settings.config import Config
 from evloop.settings.development import as_served
 
+if TYPE_CHECKING:
+    from evloop.process.secure import SecureService
+    from evloop.tls.certificates import Certificates
+
 MAX_MEMORY_ERRORS = 50
 """Turns in a row that may end for want of memory before the worker gives up. With the pause
 after each it is half a second, in which what is being sent makes room."""
@@ -44,6 +49,8 @@ _log = logging.getLogger("evloop")
 class Worker:
     """Serves on *sockets*, which are its own from the call on, whether it succeeds or not.
 
+    With *certificates* they speak TLS, and *plain_sockets* send everybody to them.
+
     *on_bytes* gets what was written to `waker`, and the time, in the loop's thread. When
     `config` names a user or a group the process becomes that, once the root is open.
 
@@ -57,11 +64,13 @@ class Worker:
         plan: MemoryPlan,
         sockets: Sequence[SocketType],
         on_bytes: Callable[[bytes, float], None],
+        certificates: "Certificates | None" = None,
+        plain_sockets: Sequence[SocketType] = (),
     ) -> None:
         self._memory_errors = 0
         config = as_served(config)
         with ExitStack() as opened:
-            for sock in sockets:
+            for sock in (*sockets, *plain_sockets):
                 opened.callback(sock.close)
             self.addresses = [shown_address(sock) for sock in sockets]
             files = _open_files(config, opened)
@@ -85,12 +94,27 @@ class Worker:
             self._pool.on_room = self._resume_listeners
             opened.callback(self._abort_connections)
             self._listeners: list[Listener] = []
-            factory = self._factory(config)
-            for sock in sockets:
-                listener = Listener(sock, factory, self._pool, config.send_queue)
+            self.secure: SecureService | None = None
+            if certificates is not None:
+                from evloop.process import secure  # which loads OpenSSL
+
+                context = self.service.context
+                self.secure = secure.SecureService(config, certificates, context, self._pool)
+                opened.callback(self.secure.close)
+            for listener in self._new_listeners(config, sockets, plain_sockets):
                 opened.callback(listener.close)
                 self._listeners.append(listener)
             self._opened = opened.pop_all()
+
+    def _new_listeners(
+        self, config: Config, sockets: Sequence[SocketType], plain_sockets: Sequence[SocketType]
+    ) -> Iterator[Listener]:
+        if self.secure is not None:
+            yield from self.secure.listeners(sockets, plain_sockets, config.queue_size)
+            return
+        factory = self._factory(config)
+        for sock in sockets:
+            yield Listener(sock, factory, self._pool, config.queue_size)
 
     def _new_http1(self, peer: str, now: float) -> Protocol:
         return Http1Protocol(self.service.context, peer, now)
@@ -133,6 +157,8 @@ class Worker:
     def drain(self, now: float) -> int:
         """Stop accepting and let each answer be the last; return how many are under way."""
         self.service.drain()
+        if self.secure is not None:
+            self.secure.drain()
         for listener in self._listeners:
             listener.drain(now)
         self._finish_some(deque(self.connections()), now)
@@ -154,7 +180,12 @@ class Worker:
         return not self._pool.count
 
     def reopen_log(self) -> None:
-        """Go on in a new file of the same name: the old one was moved away."""
+        """Go on in a new file of the same name: the old one was moved away.
+
+        Certificates are looked at, too: who renews them may say so by the same signal.
+        """
+        if self.secure is not None:
+            self.secure.certificates.check()
         if self._sink is not None:
             try:
                 self._sink.reopen()
@@ -208,6 +239,11 @@ class Worker:
 
     # What can be seen
 
+    @property
+    def fingerprints(self) -> list[str]:
+        """The SHA-256 of each certificate in use, the default one first; none without TLS."""
+        return self.secure.fingerprints if self.secure is not None else []
+
     def connections(self) -> list[Connection]:
         """Return those that are open now. May be called from any thread."""
         return [each for each in self.reactor.handlers() if isinstance(each, Connection)]
@@ -240,6 +276,8 @@ class Worker:
             waits=reader.waits,
             blocking_reads=reader.blocking,
             lag=self.reactor.lag.figures(),
+            tls_hellos=metrics.tls_hellos,
+            **(self.secure.figures() if self.secure is not None else {}),
         )
 
 

@@ -63,3 +63,10 @@ class RulesDialect(Enum):
     CLOUDFLARE = "cloudflare"
     OFF = "off"
     """Not at all: they are files like any."""
+
+
+class TlsVersion(Enum):
+    """The oldest version of TLS that is spoken."""
+
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"

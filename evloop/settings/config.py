@@ -21,7 +21,8 @@ from evloop.settings.options import (
     whole_option,
 )
 from evloop.settings.printable import shown
-from evloop.settings.site_config import RootPath, SiteConfig
+from evloop.settings.site_config import RootPath
+from evloop.settings.tls_config import LEAST_REFILL, TlsConfig, check_together
 from evloop.settings.units import format_size
 
 
@@ -33,7 +34,7 @@ class ConfigError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Config(SiteConfig):
+class Config(TlsConfig):
     """The settings of a server. Sizes are bytes, times seconds.
 
     Each setting takes a value of its type, or the text that the command line would take: "32KiB",
@@ -217,11 +218,23 @@ class Config(SiteConfig):
         for name, option in OPTIONS.items():
             value = read_setting(option_name(name), getattr(self, name), option)
             object.__setattr__(self, name, value)  # the way round `frozen` for its own class
+        check_together(self, self.port, _refusal)
+
+    @property
+    def queue_size(self) -> int:
+        """Unsent bytes that the kernel may hold for each connection: `send_queue`, and twice that
+        over TLS, where records of 16 KiB are sent whole or not at all."""
+        return 2 * self.send_queue if self.has_tls else self.send_queue
+
+    @property
+    def refill_size(self) -> int:
+        """Bytes of a refill: `chunk_size`, and over TLS at least 64 KiB, four records."""
+        return max(self.chunk_size, LEAST_REFILL) if self.has_tls else self.chunk_size
 
     @property
     def strategy(self) -> str:
         """What the settings come to, in one line."""
-        stream = f"in {format_size(self.chunk_size)} chunks"
+        stream = f"in {format_size(self.refill_size)} chunks"
         if not self.max_in_memory_size:
             return f"stream everything {stream}"
         within = format_size(self.memory_budget)
@@ -250,6 +263,10 @@ def default_text(name: str) -> str:
     option = OPTIONS[name]
     default: Any = next(each.default for each in fields(Config) if each.name == name)
     return " ".join(option.show(each) for each in (default if option.repeatable else (default,)))
+
+
+def _refusal(name: str, value: object, reason: str) -> ConfigError:
+    return ConfigError(option_name(name), value, reason)
 
 
 def _read_root(root: RootPath) -> str:

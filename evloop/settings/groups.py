@@ -65,6 +65,17 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "HTTP/2": ("http2", "h2c"),
     "Logging": ("access_log", "log_format", "verbose"),
+    "TLS": (
+        "tls_cert",
+        "tls_key",
+        "tls_key_password_file",
+        "tls_min_version",
+        "tls_client_ca",
+        "tls_self_signed",
+        "tls_allow_expired",
+        "http_redirect",
+        "hsts",
+    ),
     "Process": ("open", "qr", "user", "group", "shutdown_timeout"),
 }
 """Every option, in one group each (tests/settings/test_groups.py)."""

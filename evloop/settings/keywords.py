@@ -13,6 +13,7 @@ from evloop.settings.choices import (
     PreloadMode,
     RulesDialect,
     Symlinks,
+    TlsVersion,
     Transfer,
 )
 from evloop.settings.site_config import RootPath
@@ -47,6 +48,15 @@ class Settings(TypedDict, total=False):
     cors: str | Sequence[str]
     isolate: Switch
     htpasswd: str
+    tls_cert: str | Sequence[str]
+    tls_key: str | Sequence[str]
+    tls_key_password_file: str
+    tls_min_version: TlsVersion | str
+    tls_client_ca: str
+    tls_self_signed: Switch
+    tls_allow_expired: Switch
+    http_redirect: int | str
+    hsts: Duration
     host: str | Sequence[str]
     port: int | str
     dev: Switch

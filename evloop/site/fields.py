@@ -13,6 +13,7 @@ from evloop.site.manner import PLAIN, Manner
 ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
 NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
 RETRY_AFTER = (b"Retry-After", b"1")
+STRICT_TRANSPORT = b"Strict-Transport-Security"
 _SHARED_CACHING = frozenset({b"public", b"s-maxage"})
 _SERVER = (b"Server", b"evloop/" + __version__.encode())
 

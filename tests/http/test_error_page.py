@@ -10,7 +10,7 @@ import pytest
 import evloop
 from evloop.http.error_page import error_page
 
-ANSWERED = (400, 401, 403, 404, 405, 408, 412, 414, 416, 429, 431, 500, 501, 503, 505)
+ANSWERED = (400, 401, 403, 404, 405, 408, 412, 414, 416, 421, 429, 431, 500, 501, 503, 505)
 REDIRECTS = (301, 302, 303, 307, 308)
 BY_RULES = (410, 451)
 STATUSES = ANSWERED + REDIRECTS + BY_RULES

@@ -52,6 +52,9 @@ def kept(sent: bytes, *statuses: int) -> Stream:
     return Stream(sent, statuses, State.IDLE)
 
 
+HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+
+
 def refused(sent: bytes, *statuses: int) -> Stream:
     """A stream after whose last answer the server wants to close."""
     return Stream(sent, statuses, State.LINGERING)
@@ -149,7 +152,11 @@ STREAMS = {
     "version and bare LF": refused(b"GET / HTTP/2.0\r\nX: y\nZ: z\r\n\r\n" + GET, 400),
     "HTTP/2 preface": refused(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0" * 9, 505),
     "HTTP/0.9": refused(b"GET /\r\n\r\n" + GET, 400),
-    "TLS": refused(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x7e" * 60, 400),
+    # A client that speaks TLS can't read an answer.
+    "TLS": refused(HELLO + b"\x7e" * 60),
+    "TLS and the end of a head": refused(HELLO + b"\r\n\r\n" + GET),
+    "TLS after an empty line": Stream(b"\r\n" + HELLO, (), State.LINGERING),
+    "TLS after a request": refused(GET + HELLO, 200),
     "garbage": refused(b"\0\xff\r\n\r\n" + GET, 400),
     "a stray body": refused(GET + b"{}" + GET, 200, 400),
     # too large

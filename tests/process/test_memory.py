@@ -90,6 +90,8 @@ class TestTerms:
             ({"max_head_size": MIB}, "connections", 100 * (MIB - 16 * KIB)),
             ({"max_head_size": MIB}, "receive buffer", MIB - 16 * KIB),
             ({"compress": True}, "compression", COMPRESSION_SIZE),
+            ({"tls_self_signed": True}, "handshakes", 512 * 28 * KIB + 4 * MIB),
+            ({"tls_self_signed": True}, "connections", 100 * (16 + 17) * KIB),
             ({"max_connections": 10}, "connections", -90 * HEAVY_SIZE),
             ({"listing": "off"}, "directories", -(2 * MIB + 32 * 24 * KIB)),
             ({"archives": True}, "directories", 16 * 256 * KIB),

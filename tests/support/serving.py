@@ -75,7 +75,7 @@ class Command:
         except BaseException:
             self.__exit__()
             raise
-        found = re.search(rb"http://127\.0\.0\.1:(\d+)/", self.said)
+        found = re.search(rb"https?://127\.0\.0\.1:(\d+)/", self.said)
         assert found is not None
         self.address = ("127.0.0.1", int(found[1]))
         return self

@@ -29,6 +29,7 @@ class Ends:
         self.responses = 0
         self.refusals = 0
         self.bytes_sent = 0
+        self.tls_hellos = 0
         self.exchanges: list[Exchange] = []
         self.ends: list[EndReason] = []
 
