@@ -4,19 +4,24 @@ import contextlib
 import gc
 import hashlib
 import json
+import logging
 import os
 import random
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import bcrypt
 import pytest
 
-from evloop import Server
+from evloop import Config, Server
 from evloop.net import handshakes
 from evloop.net.handshake import Failure
+from evloop.net.secure import SecureConnection
 from tests.support.bench import write
 from tests.support.certificates import SecureClient, client_context, make
 from tests.support.client import Client, Reply, request
@@ -108,6 +113,51 @@ def test_a_slow_client_gets_the_same_bytes(server: Server) -> None:
         assert client.receive_bytes(len(LARGE)) == LARGE
 
 
+@pytest.mark.parametrize(
+    ("target", "settings"),
+    [
+        ("/large.bin", {}),
+        ("/large.bin", {"max_in_memory_size": "4M"}),
+        ("/large.bin", {"limit_rate": "8M"}),
+        ("/medium.txt", {"max_in_memory_size": 0, "limit_rate": "600K"}),
+    ],
+)
+@pytest.mark.parametrize("version", [V12, V13])
+def test_what_the_socket_refuses_is_offered_again(
+    root: Path,
+    paths: dict[str, tuple[str, str]],
+    target: str,
+    settings: dict[str, Any],
+    version: ssl.TLSVersion,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again = 0
+    piece = SecureConnection._piece
+
+    def counting(
+        self: SecureConnection, outgoing: Sequence[bytes | memoryview]
+    ) -> bytes | memoryview | None:
+        nonlocal again
+        again += bool(self._offered)
+        return piece(self, outgoing)
+
+    monkeypatch.setattr(SecureConnection, "_piece", counting)
+    sock = socket.create_server(("127.0.0.1", 0))
+    # A tenth of what --send-queue lets wait, so the answer to how much there is room for is wrong.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    expected = hashlib.sha256((root / target[1:]).read_bytes())
+    values: dict[str, Any] = {"root": str(root), "access_log": "off", **tls(paths), **settings}
+    with (
+        Server(Config(**values), sock=sock).in_thread() as server,
+        SecureClient(
+            server.addresses[0], context=client_context(version), receive_buffer=4096
+        ) as client,
+    ):
+        assert hashlib.sha256(client.get(target).body).digest() == expected.digest()
+        assert client.get("/small.txt").body == SMALL  # and the connection goes on
+    assert again > 5
+
+
 def has_settled(server: Server) -> bool:
     before = server.snapshot()
     return before.bytes_sent > 0 and server.snapshot().lag.turns == before.lag.turns
@@ -191,6 +241,47 @@ def test_hsts_is_told(server: Server) -> None:
     with SecureClient(server.addresses[0]) as client:
         for target in ("/small.txt", "/nothing"):
             assert client.get(target).fields["strict-transport-security"] == "max-age=7200"
+
+
+def test_what_each_response_has_goes_together(
+    root: Path, paths: dict[str, tuple[str, str]]
+) -> None:
+    origin, other = "https://app.example", "http://localhost:3000"
+    settings: dict[str, Any] = {"isolate": True, "cors": (origin, other), "hsts": "1h"}
+    with (
+        serving(root, **tls(paths), **settings, transfer="sendfile") as server,
+        SecureClient(server.addresses[0]) as client,
+    ):
+        for target in ("/small.txt", "/large.bin", "/nothing"):
+            fields = client.get(target, f"Origin: {origin}").fields
+            assert fields["strict-transport-security"] == "max-age=3600"
+            assert fields["cross-origin-opener-policy"] == "same-origin"
+            assert fields["access-control-allow-origin"] == origin
+            assert "Origin" in fields["vary"]
+
+
+def test_passwords_go_encrypted_and_challenges_need_none(
+    root: Path,
+    paths: dict[str, tuple[str, str]],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    file, log, port = tmp_path / "users", tmp_path / "log", free_port()
+    file.write_bytes(b"anna:" + bcrypt.hashpw(b"secret", bcrypt.gensalt(4)))
+    everywhere: dict[str, Any] = {"host": "0.0.0.0", "http_redirect": port, "access_log": str(log)}
+    credentials = f"Authorization: Basic {b64encode(b'anna:secret').decode()}"
+    with (
+        caplog.at_level(logging.WARNING, "evloop"),
+        serving(root, **tls(paths), htpasswd=str(file), **everywhere) as server,
+    ):
+        with SecureClient(("127.0.0.1", server.port)) as client:
+            assert client.get("/small.txt").status == 401
+            assert client.get("/small.txt", credentials).body == SMALL
+        with Client(("127.0.0.1", port)) as unencrypted:
+            assert plain(unencrypted, "/small.txt", "localhost").status == 308
+            assert plain(unencrypted, CHALLENGE, "localhost").body == b"proof"
+    assert "unencrypted" not in caplog.text
+    assert " - anna [" in log.read_text()
 
 
 def test_a_client_without_a_certificate_is_refused_where_one_is_wanted(
