@@ -13,6 +13,7 @@ from evloop.net.pool import ConnectionPool, PoolLimits
 from evloop.net.protocol import READ, WRITE
 from evloop.net.reactor import Reactor
 from evloop.net.secure import SecureConnection
+from tests.support.deadline import PATIENCE
 from tests.support.echo import Echo, EchoState
 
 
@@ -67,7 +68,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     reactor = Reactor(poller=default_poller())
     pool = ConnectionPool(reactor, PoolLimits(connections=4))
     listener = socket.create_server(("127.0.0.1", 0))
-    client = socket.create_connection(listener.getsockname())
+    client = socket.create_connection(listener.getsockname(), timeout=PATIENCE)
     accepted, _ = listener.accept()
     listener.close()
     handshakes = Handshakes(reactor, lambda name: None, {}, timeout=5.0, send_queue=128 * 1024)
