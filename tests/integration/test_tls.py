@@ -7,13 +7,16 @@ import json
 import logging
 import os
 import random
+import shutil
 import socket
 import ssl
 import struct
+import subprocess
+import threading
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bcrypt
 import pytest
@@ -23,7 +26,7 @@ from evloop.net import handshakes
 from evloop.net.handshake import Failure
 from evloop.net.secure import SecureConnection
 from tests.support.bench import write
-from tests.support.certificates import SecureClient, client_context, make
+from tests.support.certificates import PATIENCE, SecureClient, client_context, make
 from tests.support.client import Client, Reply, request
 from tests.support.deadline import eventually
 from tests.support.serving import serving
@@ -33,6 +36,7 @@ SMALL = b"small" * 20
 LARGE = random.Random(1).randbytes(3 * KIB * KIB + 17)
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 A, B = make("localhost", subject="a"), make("b.test", subject="b")
+OPENSSL = shutil.which("openssl")
 CHALLENGE = "/.well-known/acme-challenge/token"
 
 
@@ -592,6 +596,61 @@ def drain(sock: socket.socket) -> None:
         sock.settimeout(20.0)
         while sock.recv(65536):
             pass
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed here")
+def test_keys_may_be_updated_at_any_time(
+    root: Path, paths: dict[str, tuple[str, str]], tmp_path: Path
+) -> None:
+    # RFC 8446 section 4.6.3. A pace, so that the download is still under way.
+    with (
+        serving(root, **tls(paths), limit_rate="4M") as server,
+        (tmp_path / "out").open("wb") as out,
+        key_updating(server, out.fileno()) as client,
+    ):
+        client.update_keys()
+        client.say(request("/large.bin"))
+        eventually(lambda: server.snapshot().downloads == 1, "the download to begin")
+        for _ in range(10):
+            client.update_keys()
+        client.say(request("/small.txt", "Connection: close"))
+        client.process.wait(PATIENCE)
+    _, found, rest = (tmp_path / "out").read_bytes().partition(LARGE)
+    assert found
+    assert SMALL in rest
+
+
+class KeyUpdating(NamedTuple):
+    """`openssl s_client`, which asks for new keys on both sides when it is told to."""
+
+    process: subprocess.Popen[bytes]
+
+    def say(self, data: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def update_keys(self) -> None:
+        assert self.process.stderr is not None
+        self.say(b"K\n")
+        for line in self.process.stderr:
+            if b"KEYUPDATE" in line:
+                return
+        raise AssertionError("it has ended")
+
+
+@contextlib.contextmanager
+def key_updating(server: Server, output: int) -> Iterator[KeyUpdating]:
+    command = [str(OPENSSL), "s_client", "-connect", f"127.0.0.1:{server.port}", "-tls1_3"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=output, stderr=pipe) as process:
+        killer = threading.Timer(PATIENCE, process.kill)
+        killer.start()
+        try:
+            yield KeyUpdating(process)
+        finally:
+            killer.cancel()
+            process.kill()
 
 
 # Redirects
