@@ -36,7 +36,7 @@ class Files(Protocol):
     def stand_in(
         self, paths: tuple[bytes, ...], request: Request, now: float
     ) -> tuple[bytes, Found] | Pending:
-        """Return the first of *paths* that is a file. Raises OSError, RequestError."""
+        """Return the first of *paths* that is a file. Raises OSError, ClosedError."""
 
     def is_file(self, path: bytes) -> bool:
         """Whether there is a file at *path*."""
@@ -80,10 +80,12 @@ class Detours:
             raise RequestError(404, "the address that a rule makes is too long") from error
         status = rule.status if rule.status != 200 else 404
         try:
-            found = self._files.stand_in(self._rewritten(target), request, now)
-        except OSError as error:
-            raise RequestError(status, f"the page of a rule: {error}") from error
+            paths = self._rewritten(target)
         except RequestError as error:
+            raise RequestError(status, f"the page of a rule: {error}") from error
+        try:
+            found = self._files.stand_in(paths, request, now)
+        except OSError as error:
             raise RequestError(status, f"the page of a rule: {error}") from error
         if not isinstance(found, tuple):
             return found
@@ -123,7 +125,7 @@ class Detours:
             return None
         try:
             found = self._files.stand_in((page,), request, now)
-        except (OSError, RequestError):
+        except OSError:
             return None
         if not isinstance(found, tuple):
             return found

@@ -32,6 +32,13 @@ def refusal(error: OSError) -> RequestError:
     return RequestError(404, str(error))
 
 
+class ClosedError(RequestError):
+    """There is something, but not for who asks; it is answered as if there were nothing at all."""
+
+    def __init__(self, error: RequestError) -> None:
+        super().__init__(404, str(error))
+
+
 class Refusals:
     """Makes the responses that refuse a request.
 

@@ -35,7 +35,7 @@ from evloop.site.manner import PLAIN, Manner
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.redirection import redirection
-from evloop.site.refusals import Refusals, refusal
+from evloop.site.refusals import ClosedError, Refusals, refusal
 from evloop.site.renderer import Renderer
 from evloop.site.representation import ReprDigests
 from evloop.site.routes import Route, router, single_file_router
@@ -155,7 +155,7 @@ class Site:
     ) -> Response | Pending:
         """Raise *error*, with the site's page for it if there is one; return what comes first."""
         pages = self._error_pages
-        if pages is None or error.status not in pages.statuses:
+        if pages is None or error.status not in pages.statuses or isinstance(error, ClosedError):
             raise error
         if not accepts_html(request.fields.get(b"accept")):
             raise error
@@ -233,9 +233,13 @@ class Site:
 
         It is only for those who may come in, although the address may be open to all.
 
-        Raises OSError, RequestError.
+        Raises OSError, ClosedError.
         """
-        return self._authorise(request, b"", now) or self.find(paths, now)
+        try:
+            waits_for = self._authorise(request, b"", now)
+        except RequestError as error:
+            raise ClosedError(error) from error
+        return waits_for or self.find(paths, now)
 
     def _without_file(
         self,

@@ -250,6 +250,15 @@ def test_a_request_costs_these_system_calls(root: Path, tmp_path: Path, name: st
     assert {call: min(count, most[call]) for call, count in found.items()} == dict(found)
 
 
+def test_rules_of_a_site_cost_none_more(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "root")
+    rules = "".join(f"/old-{number}/* /new/:splat\n" for number in range(2000))
+    write(tmp_path / "root/_redirects", rules.encode())
+    write(tmp_path / "root/_headers", b"/*\n  X-A: 1\n/small.txt\n  X-B: 2\n")
+    for name in ("keep-alive", "revalidation", "negotiation"):
+        test_a_request_costs_these_system_calls(tmp_path / "root", tmp_path, name)
+
+
 @pytest.mark.parametrize(
     ("transfer", "moves"),
     {"copy": {"preadv2"}, "sendfile": {"preadv2", "sendfile"}}.items(),

@@ -33,7 +33,7 @@ from evloop.site.prepared import PreparedResponses
 from evloop.site.representation import ReprDigests
 from evloop.site.rules.dialect import Dialect
 from evloop.site.settings import SiteSettings
-from evloop.site.site import Site
+from evloop.site.site import Gate, Site
 from evloop.site.siterules import RULE_FILES, SiteRules
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request as request_head
@@ -88,6 +88,7 @@ class Bench:
         dictionaries: bool = False,
         dialect: Dialect | None = None,
         error_pages: bool = True,
+        gate: Gate | None = None,
     ) -> None:
         self.root = Root(str(path), symlinks, openat2=openat2)
         self.reader = Reader(4 * 1024)
@@ -121,7 +122,8 @@ class Bench:
             if compress
             else None
         )
-        self.fields = field_pattern(b"sec-fetch-mode", *(READ_FIELDS if dictionaries else ()))
+        read = READ_FIELDS if dictionaries else ()
+        self.fields = field_pattern(b"authorization", b"sec-fetch-mode", *read)
         deltas = Deltas(self.reader, self.cache, self._complain) if dictionaries else None
         self.negotiator = Negotiator(self.variants, compressor, deltas)
         self.directories = Directories(
@@ -135,6 +137,7 @@ class Bench:
             self.clock,
             settings,
             self.prepared,
+            gate=gate,
             directories=self.directories,
             negotiator=self.negotiator,
             digests=self.digests,

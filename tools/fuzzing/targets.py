@@ -31,6 +31,7 @@ from evloop.site.settings import SiteSettings
 from evloop.site.site import Site
 from fuzzing.access import open_access, run_htpasswd
 from fuzzing.http2_targets import run_hpack, run_http2
+from fuzzing.rules import open_rules
 from fuzzing.stage import call_never, expect
 from fuzzing.walk import Walk
 
@@ -293,6 +294,7 @@ RUNS: dict[str, Run] = {
 OPENED: dict[str, Callable[[], AbstractContextManager[Run]]] = {
     "path": open_path,
     "access": open_access,
+    "rules": open_rules,
 }
 
 TARGETS = (*RUNS, *OPENED)

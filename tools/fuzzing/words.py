@@ -27,6 +27,9 @@ WORDS = (
     # who may come in
     b"\r\nAuthorization: Basic ~YW5uYTpzZXNhbWU=~YW5uYTo=~Og==~==~ Basic~, ~\r\nOrigin: ~null~"
     b"https://a.example~http://localhost:3000~$2y$05$~$6$rounds=~$5$~$apr1$~{SHA}~anna:~\n#~"
+    # rules of a site
+    b"\n/a /b~\n/* /:splat~/:x/:y ~ 301!~ 200!~ 410~ id=:id ~https://h.test/*~\n/*\n X-A: ~\n! X-A"
+    b"~\nCache-Control: ~\nVary: ~Sec-Fetch-Mode: navigate~\r\nAccept: text/html~ :splat~?id=7~"
     # schedules
     b"rs~rsrs~rd~rsze~oooo~rsx~rsf~ppp~ep"
 ).split(_SEPARATOR)
