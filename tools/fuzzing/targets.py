@@ -32,6 +32,7 @@ from evloop.site.site import Site
 from fuzzing.access import open_access, run_htpasswd
 from fuzzing.http2_targets import run_hpack, run_http2
 from fuzzing.rules import open_rules
+from fuzzing.selection import run_negotiation, run_query
 from fuzzing.stage import call_never, expect
 from fuzzing.walk import Walk
 
@@ -290,6 +291,8 @@ RUNS: dict[str, Run] = {
     "http2": run_http2,
     "hpack": run_hpack,
     "htpasswd": run_htpasswd,
+    "negotiation": run_negotiation,
+    "query": run_query,
 }
 OPENED: dict[str, Callable[[], AbstractContextManager[Run]]] = {
     "path": open_path,
