@@ -68,6 +68,8 @@ class SecureConnection(Connection):
         "_has_more",
         "_has_part",
         "_offered",
+        "_owed",
+        "_refused",
         "_session",
         "_shared",
         "_wanted",
@@ -83,7 +85,9 @@ class SecureConnection(Connection):
         self._crossed: int | None = None  # the interest that takes the place of the protocol's
         self._has_more = False  # OpenSSL may have bytes that no poller can see
         self._has_part = False  # OpenSSL may hold part of a record, in a buffer for the whole
-        self._offered = 0  # bytes of a write that was refused
+        self._offered = 0  # bytes of a write that was refused, and are offered again
+        self._refused = b""  # what was refused and might be offered otherwise the next time
+        self._owed = 0  # bytes that are sent, and that the protocol still has to be told of
         self._wanted = 1  # bytes that the hello has to have
         mine = SecureSocket(sock.family, sock.type, sock.proto, sock.detach())
         try:
@@ -102,7 +106,13 @@ class SecureConnection(Connection):
 
     def ready(self, bits: int, now: float) -> None:
         """Read or send, as the protocol or OpenSSL wants it."""
-        if self._crossed is not None and not isinstance(self.protocol, Handshake):
+        if self._refused:
+            if not self._write_refused(now):
+                if self.protocol.state is not self._settled:
+                    self._settle(now)
+                return
+            bits = self._settled.interest
+        elif self._crossed is not None and not isinstance(self.protocol, Handshake):
             self._cross(None)
             bits = self._settled.interest
         super().ready(bits, now)
@@ -121,6 +131,7 @@ class SecureConnection(Connection):
         self._shared.forget(self)
         super().close()
         self._session = _NO_SESSION
+        self._refused = b""
 
     # The handshake
 
@@ -272,28 +283,30 @@ class SecureConnection(Connection):
         protocol = self.protocol
         room = BURST_SIZE
         sends = BURST_SENDS if self._pool.reactor.crowd <= CROWD else 1
+        if self._refused and not self._write_refused(now):
+            return
         for _ in range(sends):
             outgoing = protocol.outgoing(now)
             if not isinstance(outgoing, tuple):
                 raise TypeError("a window of a file can't be encrypted")
             if not outgoing:
                 return
-            data = self._piece(outgoing)
-            if data is None:
-                protocol.sent(0, now)
-                return
-            try:
-                sent = self._session.write(data)
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-                self._offered, self._credit = len(data), 0
-                if isinstance(error, ssl.SSLWantReadError):
-                    self._cross(READ)
-                protocol.sent(0, now)
-                return
-            except OSError as error:
-                protocol.lost(error, now)
-                return
-            self._offered = 0
+            if self._owed:
+                sent, self._owed = self._owed, 0
+            else:
+                data = self._piece(outgoing)
+                if data is None:
+                    protocol.sent(0, now)
+                    return
+                try:
+                    sent = self._session.write(data)
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+                    self._keep_refused(data, error, now)
+                    return
+                except OSError as error:
+                    protocol.lost(error, now)
+                    return
+                self._offered = 0
             protocol.sent(sent, now)
             if not protocol.state.interest & WRITE:
                 return
@@ -302,13 +315,53 @@ class SecureConnection(Connection):
                 break
         protocol.sent(0, now)  # what waits for its turn must count as in flight
 
+    def _keep_refused(self, data: bytes | memoryview, error: ssl.SSLError, now: float) -> None:
+        """Remember that *data* was refused, some of which OpenSSL has encrypted already.
+
+        A large piece of a file is offered again by itself. Of all else a protocol may make another
+        plan, so it is kept, and the protocol is told that all but the last byte was sent: it then
+        goes on with that one, and still has something to send until OpenSSL has nothing.
+        """
+        self._credit = 0
+        if isinstance(data, memoryview) and len(data) > self._shared.record_size:
+            self._offered = len(data)
+            if isinstance(error, ssl.SSLWantReadError):
+                self._cross(READ)
+            self.protocol.sent(0, now)
+            return
+        self._refused = bytes(data)
+        self._cross(READ if isinstance(error, ssl.SSLWantReadError) else WRITE)
+        self.protocol.sent(len(data) - 1, now)
+
+    def _write_refused(self, now: float) -> bool:
+        """Write what was refused; return whether that is done."""
+        try:
+            self._session.write(self._refused)
+        except ssl.SSLWantReadError:
+            self._cross(READ)
+            return False
+        except ssl.SSLWantWriteError:
+            self._cross(WRITE)
+            return False
+        except OSError as error:
+            self._refused = b""
+            self._cross(None)
+            self.protocol.lost(error, now)
+            return False
+        self._refused = b""
+        self._owed = 1
+        self._cross(None)
+        return True
+
     def _piece(self, outgoing: Sequence[bytes | memoryview]) -> bytes | memoryview | None:
         """Return what may be written now; None when the socket has no room for a record."""
         if self._offered:
             return _first_bytes(outgoing, self._offered)
-        # What has to be joined is copied, so no more of it than a record takes.
+        # What has to be joined is copied, and what is refused kept: no more than a record takes.
         record = self._shared.record_size
-        data = outgoing[0] if len(outgoing) == 1 else _first_bytes(outgoing, record)
+        data = outgoing[0]
+        if len(outgoing) > 1 or not isinstance(data, memoryview):
+            data = _first_bytes(outgoing, record)
         size = len(data)
         wanted = size + RECORD_OVERHEAD * (1 + size // record)
         if wanted > self._credit:

@@ -8,12 +8,17 @@ import socket
 import ssl
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, StreamEnded
+from h2.settings import SettingCodes
 
-from evloop import Config
+from evloop import Config, Server
 from evloop.process.memory import HTTP2_LIGHT_SIZE, plan_memory
 from tests.support.bench import write
 from tests.support.certificates import client_context, make
@@ -110,6 +115,78 @@ def test_fifty_streams_of_one_connection_are_whole(root: Path, pair: dict[str, A
         assert len(got) == 50 * len(LARGE)
         # The bodies are mixed in the output, each chunk whole: the sum of the bytes is the same.
         assert sum(got) == 50 * sum(LARGE)
+
+
+@pytest.mark.parametrize("send_buffer", [4096, 32768])
+def test_what_the_socket_refuses_is_not_planned_again(
+    root: Path, pair: dict[str, Any], send_buffer: int
+) -> None:
+    # Answers to pings go before what was offered, of which OpenSSL has encrypted a part already.
+    chance = random.Random(send_buffer)
+    sock = socket.create_server(("127.0.0.1", 0))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+    values: dict[str, Any] = {"root": str(root), "access_log": "off", **pair}
+    with (
+        Server(Config(**values), sock=sock).in_thread() as server,
+        socket.socket() as raw,
+        ExitStack() as closing,
+    ):
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.settimeout(PATIENCE)
+        raw.connect(server.addresses[0])
+        secure = client_context(alpn=["h2"]).wrap_socket(raw, server_hostname="localhost")
+        closing.callback(secure.close)
+        client = Streams(secure)
+        for path in (*["/small.txt"] * 3, "/large.bin", "/large.bin"):
+            client.ask(path)
+        while not client.is_done:
+            if chance.random() < 0.5:
+                client.connection.ping(chance.randbytes(8))
+            client.take(chance.choice((500, 4000, 16384)))
+        for path, body in client.bodies():
+            assert (
+                hashlib.sha256(body).digest()
+                == hashlib.sha256((root / path[1:]).read_bytes()).digest()
+            ), path
+
+
+class Streams:
+    """A client of another implementation, which takes what it is told to take."""
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        self._socket = sock
+        self._asked: dict[int, str] = {}
+        self._received: dict[int, bytearray] = {}
+        self._ended: set[int] = set()
+        self.connection = H2Connection(H2Configuration(client_side=True))
+        self.connection.initiate_connection()
+        self.connection.increment_flow_control_window(1 << 30)
+        self.connection.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 1 << 24})
+
+    @property
+    def is_done(self) -> bool:
+        return self._ended == self._asked.keys()
+
+    def ask(self, path: str) -> None:
+        stream = self.connection.get_next_available_stream_id()
+        fields = {":method": "GET", ":path": path, ":scheme": "https", ":authority": "localhost"}
+        self.connection.send_headers(stream, list(fields.items()), end_stream=True)
+        self._asked[stream], self._received[stream] = path, bytearray()
+
+    def take(self, size: int) -> None:
+        self._socket.sendall(self.connection.data_to_send())
+        data = self._socket.recv(size)
+        assert data, "the server has ended"
+        for event in self.connection.receive_data(data):
+            if isinstance(event, DataReceived):
+                self._received[event.stream_id] += event.data
+                count = event.flow_controlled_length
+                self.connection.acknowledge_received_data(count, event.stream_id)
+            elif isinstance(event, StreamEnded):
+                self._ended.add(event.stream_id)
+
+    def bodies(self) -> list[tuple[str, bytes]]:
+        return [(path, bytes(self._received[stream])) for stream, path in self._asked.items()]
 
 
 @needs_curl
