@@ -15,6 +15,7 @@ from evloop.http2.session import Session
 from evloop.http2.states import FINAL, TRANSITIONS, WITH_STREAMS, State
 from evloop.http2.streams import Progress
 from evloop.http2.waiting import Waiting
+from evloop.net.protocol import Security
 from evloop.observe.exchange import EndReason
 
 # Names of the module are quicker to reach than members of an enum.
@@ -48,9 +49,11 @@ class Http2Protocol:
         "state",
     )
 
-    def __init__(self, context: Context, peer: str, now: float) -> None:
+    def __init__(
+        self, context: Context, peer: str, now: float, security: Security | None = None
+    ) -> None:
         self._context = context
-        self._session = Session(context, peer, now)
+        self._session = Session(context, peer, now, security)
         self._waiting = Waiting(self._session)
         self._receiver = Receiver(self._session, self._waiting, now)
         self._sender = Sender(self._session)

@@ -23,6 +23,7 @@ from evloop.http2.hpack import Decoder
 from evloop.http2.schedule import Schedule
 from evloop.http2.streams import Cut, Event, Priority, Progress, Stream, StreamState
 from evloop.http2.writer import Answer
+from evloop.net.protocol import Security
 from evloop.observe.exchange import OVER_LIMIT, EndReason, Exchange
 
 _READY, _OVER = Progress.READY, Progress.OVER
@@ -64,13 +65,17 @@ class Session:
         "peer",
         "rests_until",
         "schedule",
+        "security",
         "streams",
         "windows",
     )
 
-    def __init__(self, context: Context, peer: str, now: float) -> None:
+    def __init__(
+        self, context: Context, peer: str, now: float, security: Security | None = None
+    ) -> None:
         self.context = context
         self.peer = peer
+        self.security = security
         self.control = b""
         self.streams: dict[int, Stream] = {}
         self.schedule = Schedule()
@@ -113,6 +118,7 @@ class Session:
             exchange = Exchange(head, answer.status, answer.head_size, now, answer.reason)
             if context.user_of is not None:
                 exchange.user = context.user_of(head)
+            exchange.security = self.security
             stream.exchange = exchange
         stream.answer = answer
         if stream.body is None:

@@ -8,7 +8,7 @@ from evloop.http2.memo import Memo
 from evloop.http2.prior_knowledge import Factories, PriorKnowledge
 from evloop.http2.protocol import Http2Protocol
 from evloop.net.listener import ProtocolFactory
-from evloop.net.protocol import Protocol
+from evloop.net.protocol import Protocol, Security
 
 
 class Http2:
@@ -30,9 +30,9 @@ class Http2:
             user_of=http1.user_of,
         )
 
-    def new_protocol(self, peer: str, now: float) -> Protocol:
-        """Return the protocol of a connection whose client speaks HTTP/2, as ALPN has agreed."""
-        return Http2Protocol(self.context, peer, now)
+    def new_protocol(self, peer: str, now: float, security: Security | None = None) -> Protocol:
+        """Return the protocol of a connection whose client speaks HTTP/2."""
+        return Http2Protocol(self.context, peer, now, security)
 
     def with_prior_knowledge(self, http1: ProtocolFactory) -> ProtocolFactory:
         """Return what makes protocols that find out whether the client speaks HTTP/1 or 2."""

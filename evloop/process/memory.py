@@ -208,7 +208,7 @@ def plan_memory(
 
 def speaks_http2(config: Config) -> bool:
     """Whether any client may speak HTTP/2."""
-    return config.h2c
+    return config.h2c or (config.http2 and config.has_tls)
 
 
 def _extra(config: Config) -> tuple[Term, ...]:

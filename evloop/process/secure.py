@@ -6,7 +6,7 @@ To be imported only where TLS is on: it loads OpenSSL, of 2 MiB and 25 ms.
 from collections.abc import Iterator, Sequence
 from math import nextafter
 from socket import SocketType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from evloop.http1.context import Context
 from evloop.http1.headcache import HeadCache
@@ -26,8 +26,12 @@ from evloop.tls.context import ContextSettings
 from evloop.tls.pair import Files, Pair, PairError
 from evloop.tls.selfsigned import make_pair, own_names
 
+if TYPE_CHECKING:
+    from evloop.process.http2 import Http2
+
 HTTP_1_1: Final = "http/1.1"
-"""The name of HTTP/1.1 among the protocols of RFC 7301."""
+HTTP_2: Final = "h2"
+"""Names among the protocols of RFC 7301."""
 
 _PLAIN_PAGE: Final = b"This port speaks HTTPS: the address must begin with https://\n"
 _PLAIN_ANSWER: Final = (
@@ -40,7 +44,7 @@ _PLAIN_ANSWER: Final = (
 
 def application_protocols(config: Config) -> tuple[str, ...]:
     """Return what may be agreed on by ALPN (RFC 7301), in the order of the server's choice."""
-    return (HTTP_1_1,)
+    return (HTTP_2, HTTP_1_1) if config.http2 else (HTTP_1_1,)
 
 
 def load_certificates(config: Config) -> Certificates:
@@ -70,17 +74,22 @@ def _make_pair(config: Config) -> Pair:
 
 
 class SecureService:
-    """The TLS of one worker: looks after *certificates* while *pool*'s reactor turns."""
+    """The TLS of one worker: looks after *certificates* while *pool*'s reactor turns.
+
+    *context* and *http2* are what protocols are made with.
+    """
 
     def __init__(
         self,
         config: Config,
         certificates: Certificates,
         context: Context,
+        http2: "Http2 | None",
         pool: ConnectionPool,
     ) -> None:
         self.certificates = certificates
         self._context = context
+        self._http2 = http2
         self._pool = pool
         self._plain_contexts: list[Context] = []
         self._handshakes = Handshakes(
@@ -100,6 +109,8 @@ class SecureService:
             HTTP_1_1: self._new_http1,
             None: self._new_http1,
         }
+        if config.http2 and self._http2 is not None:
+            factories[HTTP_2] = self._http2.new_protocol
         assert set(application_protocols(config)) == factories.keys() - {None}
         return factories
 

@@ -99,7 +99,9 @@ class Worker:
                 from evloop.process import secure  # which loads OpenSSL
 
                 context = self.service.context
-                self.secure = secure.SecureService(config, certificates, context, self._pool)
+                self.secure = secure.SecureService(
+                    config, certificates, context, self.service.http2, self._pool
+                )
                 opened.callback(self.secure.close)
             for listener in self._new_listeners(config, sockets, plain_sockets):
                 opened.callback(listener.close)

@@ -4,21 +4,29 @@ import contextlib
 import gc
 import hashlib
 import json
+import logging
 import os
 import random
+import shutil
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+import subprocess
+import threading
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import bcrypt
 import pytest
 
-from evloop import Server
+from evloop import Config, Server
 from evloop.net import handshakes
 from evloop.net.handshake import Failure
+from evloop.net.secure import SecureConnection
 from tests.support.bench import write
-from tests.support.certificates import SecureClient, client_context, make
+from tests.support.certificates import PATIENCE, SecureClient, client_context, make
 from tests.support.client import Client, Reply, request
 from tests.support.deadline import eventually
 from tests.support.serving import serving
@@ -28,6 +36,7 @@ SMALL = b"small" * 20
 LARGE = random.Random(1).randbytes(3 * KIB * KIB + 17)
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 A, B = make("localhost", subject="a"), make("b.test", subject="b")
+OPENSSL = shutil.which("openssl")
 CHALLENGE = "/.well-known/acme-challenge/token"
 
 
@@ -106,6 +115,51 @@ def test_a_slow_client_gets_the_same_bytes(server: Server) -> None:
         client.receive_head()
         eventually(lambda: has_settled(server), "the queue to fill")
         assert client.receive_bytes(len(LARGE)) == LARGE
+
+
+@pytest.mark.parametrize(
+    ("target", "settings"),
+    [
+        ("/large.bin", {}),
+        ("/large.bin", {"max_in_memory_size": "4M"}),
+        ("/large.bin", {"limit_rate": "8M"}),
+        ("/medium.txt", {"max_in_memory_size": 0, "limit_rate": "600K"}),
+    ],
+)
+@pytest.mark.parametrize("version", [V12, V13])
+def test_what_the_socket_refuses_is_offered_again(
+    root: Path,
+    paths: dict[str, tuple[str, str]],
+    target: str,
+    settings: dict[str, Any],
+    version: ssl.TLSVersion,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again = 0
+    piece = SecureConnection._piece
+
+    def counting(
+        self: SecureConnection, outgoing: Sequence[bytes | memoryview]
+    ) -> bytes | memoryview | None:
+        nonlocal again
+        again += bool(self._offered)
+        return piece(self, outgoing)
+
+    monkeypatch.setattr(SecureConnection, "_piece", counting)
+    sock = socket.create_server(("127.0.0.1", 0))
+    # A tenth of what --send-queue lets wait, so the answer to how much there is room for is wrong.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    expected = hashlib.sha256((root / target[1:]).read_bytes())
+    values: dict[str, Any] = {"root": str(root), "access_log": "off", **tls(paths), **settings}
+    with (
+        Server(Config(**values), sock=sock).in_thread() as server,
+        SecureClient(
+            server.addresses[0], context=client_context(version), receive_buffer=4096
+        ) as client,
+    ):
+        assert hashlib.sha256(client.get(target).body).digest() == expected.digest()
+        assert client.get("/small.txt").body == SMALL  # and the connection goes on
+    assert again > 5
 
 
 def has_settled(server: Server) -> bool:
@@ -191,6 +245,47 @@ def test_hsts_is_told(server: Server) -> None:
     with SecureClient(server.addresses[0]) as client:
         for target in ("/small.txt", "/nothing"):
             assert client.get(target).fields["strict-transport-security"] == "max-age=7200"
+
+
+def test_what_each_response_has_goes_together(
+    root: Path, paths: dict[str, tuple[str, str]]
+) -> None:
+    origin, other = "https://app.example", "http://localhost:3000"
+    settings: dict[str, Any] = {"isolate": True, "cors": (origin, other), "hsts": "1h"}
+    with (
+        serving(root, **tls(paths), **settings, transfer="sendfile") as server,
+        SecureClient(server.addresses[0]) as client,
+    ):
+        for target in ("/small.txt", "/large.bin", "/nothing"):
+            fields = client.get(target, f"Origin: {origin}").fields
+            assert fields["strict-transport-security"] == "max-age=3600"
+            assert fields["cross-origin-opener-policy"] == "same-origin"
+            assert fields["access-control-allow-origin"] == origin
+            assert "Origin" in fields["vary"]
+
+
+def test_passwords_go_encrypted_and_challenges_need_none(
+    root: Path,
+    paths: dict[str, tuple[str, str]],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    file, log, port = tmp_path / "users", tmp_path / "log", free_port()
+    file.write_bytes(b"anna:" + bcrypt.hashpw(b"secret", bcrypt.gensalt(4)))
+    everywhere: dict[str, Any] = {"host": "0.0.0.0", "http_redirect": port, "access_log": str(log)}
+    credentials = f"Authorization: Basic {b64encode(b'anna:secret').decode()}"
+    with (
+        caplog.at_level(logging.WARNING, "evloop"),
+        serving(root, **tls(paths), htpasswd=str(file), **everywhere) as server,
+    ):
+        with SecureClient(("127.0.0.1", server.port)) as client:
+            assert client.get("/small.txt").status == 401
+            assert client.get("/small.txt", credentials).body == SMALL
+        with Client(("127.0.0.1", port)) as unencrypted:
+            assert plain(unencrypted, "/small.txt", "localhost").status == 308
+            assert plain(unencrypted, CHALLENGE, "localhost").body == b"proof"
+    assert "unencrypted" not in caplog.text
+    assert " - anna [" in log.read_text()
 
 
 def test_a_client_without_a_certificate_is_refused_where_one_is_wanted(
@@ -501,6 +596,61 @@ def drain(sock: socket.socket) -> None:
         sock.settimeout(20.0)
         while sock.recv(65536):
             pass
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed here")
+def test_keys_may_be_updated_at_any_time(
+    root: Path, paths: dict[str, tuple[str, str]], tmp_path: Path
+) -> None:
+    # RFC 8446 section 4.6.3. A pace, so that the download is still under way.
+    with (
+        serving(root, **tls(paths), limit_rate="4M") as server,
+        (tmp_path / "out").open("wb") as out,
+        key_updating(server, out.fileno()) as client,
+    ):
+        client.update_keys()
+        client.say(request("/large.bin"))
+        eventually(lambda: server.snapshot().downloads == 1, "the download to begin")
+        for _ in range(10):
+            client.update_keys()
+        client.say(request("/small.txt", "Connection: close"))
+        client.process.wait(PATIENCE)
+    _, found, rest = (tmp_path / "out").read_bytes().partition(LARGE)
+    assert found
+    assert SMALL in rest
+
+
+class KeyUpdating(NamedTuple):
+    """`openssl s_client`, which asks for new keys on both sides when it is told to."""
+
+    process: subprocess.Popen[bytes]
+
+    def say(self, data: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def update_keys(self) -> None:
+        assert self.process.stderr is not None
+        self.say(b"K\n")
+        for line in self.process.stderr:
+            if b"KEYUPDATE" in line:
+                return
+        raise AssertionError("it has ended")
+
+
+@contextlib.contextmanager
+def key_updating(server: Server, output: int) -> Iterator[KeyUpdating]:
+    command = [str(OPENSSL), "s_client", "-connect", f"127.0.0.1:{server.port}", "-tls1_3"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=output, stderr=pipe) as process:
+        killer = threading.Timer(PATIENCE, process.kill)
+        killer.start()
+        try:
+            yield KeyUpdating(process)
+        finally:
+            killer.cancel()
+            process.kill()
 
 
 # Redirects

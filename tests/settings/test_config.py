@@ -122,6 +122,7 @@ REFUSED = {
     ("htpasswd", "a\0"): "a path has no zero byte",
     # What a shell makes of a variable that is not set must not open the site to everybody.
     ("htpasswd", ""): "it is empty; leave it out where it is not wanted",
+    ("tls_client_ca", ""): "it is empty; leave it out where it is not wanted",
     ("limit_rate", "2PiB"): "a size is a whole number",
     ("limit_rate", "1025GiB"): "at most 1 TiB is possible",
     # Origins as no browser sends them.
