@@ -10,7 +10,7 @@ from evloop.settings.choices import Demo
 from evloop.settings.config import Config
 from evloop.settings.site_config import DEFAULT_ROOT
 from evloop.site.clock import Clock
-from evloop.site.site import Gate
+from evloop.site.gatekeeper import Gate
 
 
 def tells_figures(config: Config, addresses: Sequence[tuple[str, int]]) -> bool:

@@ -43,13 +43,14 @@ from evloop.settings.site_options import media_types
 from evloop.site.clock import Clock
 from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.errorpages import ErrorPages
+from evloop.site.gatekeeper import Gate
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.representation import ReprDigests
 from evloop.site.routes import SingleFile
 from evloop.site.settings import SiteSettings
-from evloop.site.site import Gate, Site
+from evloop.site.site import Site
 
 if TYPE_CHECKING:
     from evloop.process.http2 import Http2

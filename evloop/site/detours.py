@@ -137,6 +137,13 @@ class Detours:
         """Return what the rules say about the fields of a response that is at *paths*."""
         return None if self._rules is None else self._rules.changes(paths, request)
 
+    def dress(self, response: Response, route: Route, request: Request) -> Response:
+        """Return *response*, which no file is behind, with what the rules say of its address."""
+        changes = self.changes((route.address,), request)
+        if changes is not None:
+            response.fields = changes.apply(response.fields)
+        return response
+
     def _rewritten(self, target: bytes) -> tuple[bytes, ...]:
         """Return where the file of a rewrite may be: nobody can be sent to the right address."""
         route = self._files.route(target)

@@ -1,10 +1,11 @@
 """What of a site is a matter of taste."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from evloop.http.response import Field
 from evloop.site.origins import OriginFields
-from evloop.site.routes import SingleFile
+from evloop.site.routes import Route, SingleFile, router, single_file_router
 
 
 class SiteSettings(NamedTuple):
@@ -30,3 +31,14 @@ class SiteSettings(NamedTuple):
     """The page for navigations to what is not there; empty: none."""
     clean_urls: bool = False
     """Whether `/about` is about.html."""
+
+    def router(self) -> Callable[[bytes], Route]:
+        """Return the function from a request target to its route."""
+        if self.only is not None:
+            return single_file_router(self.only)
+        return router(
+            self.index_names,
+            hidden=self.hidden,
+            clean_urls=self.clean_urls,
+            unserved=self.unserved,
+        )

@@ -15,7 +15,6 @@ The stages from negotiate to render are the Renderer's.
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 from evloop.files.cache import Cache, Found
 from evloop.files.entry import Entry
@@ -31,6 +30,7 @@ from evloop.site.dictionaries import DictionaryFields
 from evloop.site.directories import NO_DIRECTORIES, Directories
 from evloop.site.errorpages import ErrorPages, PageError
 from evloop.site.fields import ALLOW, RETRY_AFTER, ResponseFields
+from evloop.site.gatekeeper import Gate
 from evloop.site.manner import PLAIN, Manner
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
@@ -38,27 +38,13 @@ from evloop.site.redirection import redirection
 from evloop.site.refusals import ClosedError, Refusals, refusal
 from evloop.site.renderer import Renderer
 from evloop.site.representation import ReprDigests
-from evloop.site.routes import Route, router, single_file_router
+from evloop.site.routes import Route
 from evloop.site.rules.redirects import Followed
 from evloop.site.settings import SiteSettings
 from evloop.site.siterules import SiteRules
 
 _NOT_FOUND = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 _NO_INDEX = (FileNotFoundError, IsADirectoryError)
-
-
-class Gate(Protocol):
-    """Knows who may come in."""
-
-    @property
-    def fresh_until(self) -> float:
-        """Until when a response may be sent again without asking, on the reactor's clock."""
-
-    def authorise(self, request: Request, path: bytes, now: float) -> Pending | None:
-        """Return None if *request* may have what is at *path*, or what has to come first.
-
-        Raises RequestError.
-        """
 
 
 class Site:
@@ -91,16 +77,7 @@ class Site:
         self._rules = rules
         self._error_pages = error_pages
         self._has_place = has_place
-        self.route = (
-            single_file_router(settings.only)
-            if settings.only is not None
-            else router(
-                settings.index_names,
-                hidden=settings.hidden,
-                clean_urls=settings.clean_urls,
-                unserved=settings.unserved,
-            )
-        )
+        self.route = settings.router()
         self._fields = ResponseFields(
             clock,
             settings.cache_control,
@@ -280,13 +257,13 @@ class Site:
             response = self._directories.listing(request, target, general)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return self._made(response, route, request)
+        return self._detours.dress(response, route, request)
 
     def _archive(self, route: Route, request: Request, now: float) -> Response:
         self._cache.look_at_root(now)
         self._need_place(request)
         response = self._directories.archive(request, route.target, self._fields.general())
-        return self._made(response, route, request)
+        return self._detours.dress(response, route, request)
 
     def _need_place(self, request: Request) -> None:
         """Raise RequestError 503 when there is no place for what is made while it is sent."""
@@ -301,19 +278,12 @@ class Site:
         changes = self._detours.changes(paths, request)
         return PLAIN if changes is None else Manner(changes)
 
-    def _made(self, response: Response, route: Route, request: Request) -> Response:
-        """Return *response*, which no file is behind, with what the rules say of its address."""
-        changes = self._detours.changes((route.address,), request)
-        if changes is not None:
-            response.fields = changes.apply(response.fields)
-        return response
-
     def redirect(self, status: int, location: bytes, route: Route, request: Request) -> Response:
         """Return the response that leads from *route* to *location*."""
         cache_control = self._settings.cache_control
         response = redirection(status, location, request, self._fields, cache_control)
         has_fields = self._rules is not None and self._rules.fields_on_redirects
-        return self._made(response, route, request) if has_fields else response
+        return self._detours.dress(response, route, request) if has_fields else response
 
     def _respond_without_file(self, request: Request) -> Response:
         if request.method != b"OPTIONS":

@@ -159,6 +159,36 @@ NAVIGATIONS: dict[tuple[str, str], str] = {
 }
 
 
+# What others with a fallback page answer, from their documents and sources: to a navigation, for a
+# script that is missing, to a navigation whose last name has a dot, to HEAD, and to POST.
+FALLBACKS: dict[str, str] = {
+    "static-web-server --page-fallback": "200 200 200 404 405",
+    "sirv single": "200 404 404 200 next",
+    "serve -s": "200 200 200 200 200",
+    "Caddy try_files": "200 200 200 200 405",
+    "miniserve --spa": "200 200 200 ? ?",
+    "Vite preview": "200 404 404 200 next",
+    "Cloudflare, by Sec-Fetch-Mode": "200 404 200 ? ?",
+}
+OUR_FALLBACK = "200 404 200 200 405"
+
+
+def test_the_table_of_fallback_pages(tmp_path: Path) -> None:
+    make(tmp_path, {"app.html": "app"})
+    browser = f"{HTML}\n{NAVIGATE}"
+    with Bench(tmp_path, site_settings=FALLBACK) as bench:
+        answers = [
+            bench.get("/users/7", browser),
+            bench.get("/missing.js", "Accept: */*\nSec-Fetch-Mode: no-cors"),
+            bench.get("/users/jane.doe", browser),
+            bench.get("/users/7", browser, method="HEAD"),
+            bench.get("/users/7", browser, method="POST"),
+        ]
+    assert " ".join(str(answer.status) for answer in answers) == OUR_FALLBACK
+    assert all(len(row.split()) == len(answers) for row in FALLBACKS.values())
+    assert OUR_FALLBACK not in FALLBACKS.values()
+
+
 @pytest.mark.parametrize(("target", "fields"), NAVIGATIONS)
 def test_the_fallback_is_for_navigations(tmp_path: Path, target: str, fields: str) -> None:
     make(tmp_path, {"app.html": "app", "assets/a.js": "js", "_headers": "/x\n X-A: 1"})

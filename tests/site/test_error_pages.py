@@ -1,12 +1,13 @@
 """The site's own pages for errors: which one, for whom, and what a flood of errors costs."""
 
 import errno
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from evloop.files.cache import CacheSettings
-from evloop.site.errorpages import MAX_LEVELS, page_paths
+from evloop.site.errorpages import ERROR_PAGES_SIZE, MAX_LEVELS, page_paths
 from tests.support.bench import Bench, write
 
 HTML = "Accept: text/html"
@@ -124,6 +125,21 @@ def test_what_is_remembered_is_bounded(root: Path) -> None:
         assert len(pages._missing) <= 512
         bench.get("/" + "y" * 200 + "/x", HTML)
         assert all(len(path) <= 128 for path in pages._missing)
+
+
+def test_what_is_remembered_takes_what_is_planned_for_it(root: Path) -> None:
+    with Bench(root, CacheSettings(revalidate=1e6)) as bench:
+        pages = bench.error_pages
+        assert pages is not None
+        pages.find(404, b"warm/", 0.0)
+        tracemalloc.start()
+        try:
+            for number in range(3000):
+                pages.find(403 if number % 2 else 404, b"%d/%b/" % (number, b"x" * 100), 0.0)
+            taken, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert ERROR_PAGES_SIZE // 4 < taken <= ERROR_PAGES_SIZE
 
 
 def test_a_page_that_appears_is_found_in_time(root: Path) -> None:

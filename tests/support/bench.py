@@ -27,13 +27,14 @@ from evloop.site.clock import Clock
 from evloop.site.dictionaries import READ_FIELDS
 from evloop.site.directories import Directories
 from evloop.site.errorpages import ErrorPages
+from evloop.site.gatekeeper import Gate
 from evloop.site.listing import Listings
 from evloop.site.negotiator import Negotiator
 from evloop.site.prepared import PreparedResponses
 from evloop.site.representation import ReprDigests
 from evloop.site.rules.dialect import Dialect
 from evloop.site.settings import SiteSettings
-from evloop.site.site import Gate, Site
+from evloop.site.site import Site
 from evloop.site.siterules import RULE_FILES, SiteRules
 from tests.support.client import parse_head as parse_response_head
 from tests.support.client import request as request_head
