@@ -44,6 +44,11 @@ from evloop.site.settings import SiteSettings
 from evloop.site.siterules import SiteRules
 
 _NOT_FOUND = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+_REASONS: dict[type[OSError], str] = {
+    FileNotFoundError: "no such file",
+    IsADirectoryError: "a directory without an index",
+    NotADirectoryError: "not a directory",
+}
 _NO_INDEX = (FileNotFoundError, IsADirectoryError)
 
 
@@ -112,13 +117,19 @@ class Site:
             self._rules.refresh(now)
         path = b""  # of an error, as far as it is known
         try:
-            route = self.route(request.target)
-            path = route.address[1:]
-            return self._respond_at(route, request, now)
-        except OSError as error:
-            return self._refuse(refusal(error), path, request, now)
+            try:
+                route = self.route(request.target)
+                path = route.address[1:]
+                return self._respond_at(route, request, now)
+            except OSError as error:
+                raise refusal(error) from error
         except RequestError as error:
-            return self._refuse(error, path, request, now)
+            page = self._error_page(error, path, request, now)
+            if page is None:
+                raise
+            if isinstance(page, Response):
+                raise PageError(error, page) from error
+            return page
 
     def refuse(self, error: RequestError, request: Request | None, now: float) -> Response:
         """Return the error page for *error*; *request* is None when it was not understood."""
@@ -127,32 +138,29 @@ class Site:
             return error.response
         return self._refusals.response(error, request)
 
-    def _refuse(
+    # It raises nothing that it is given: a frame of the traceback that has the error in a variable
+    # is garbage that only a collection finds.
+    def _error_page(
         self, error: RequestError, path: bytes, request: Request, now: float
-    ) -> Response | Pending:
-        """Raise *error*, with the site's page for it if there is one; return what comes first."""
+    ) -> Response | Pending | None:
+        """Return the site's page for *error*, or what has to come first; None: there is none."""
         pages = self._error_pages
         if pages is None or error.status not in pages.statuses or isinstance(error, ClosedError):
-            raise error
+            return None
         if not accepts_html(request.fields.get(b"accept")):
-            raise error
+            return None
         try:
             page = self._authorise(request, b"", now) or pages.find(error.status, path, now)
         except RequestError:
-            raise error from None  # the page is only for those who may come in
-        if page is None:
-            raise error
+            return None  # the page is only for those who may come in
         if not isinstance(page, tuple):
             return page
         changes = self._detours.changes((b"/" + page[0],), request)
         manner = Manner(changes, status=error.status)
         try:
-            response = self.send(page[1], request, now, manner, error.fields)
+            return self.send(page[1], request, now, manner, error.fields)
         except OSError:
-            raise error from None
-        if not isinstance(response, Response):
-            return response
-        raise PageError(error, response) from error
+            return None
 
     def _authorise(self, request: Request, path: bytes, now: float) -> Pending | None:
         return None if self._gate is None else self._gate.authorise(request, path, now)
@@ -192,16 +200,16 @@ class Site:
 
         Raises OSError: IsADirectoryError where one is a directory and none a file.
         """
-        missing: OSError = FileNotFoundError()
+        kind: type[OSError] = FileNotFoundError
         for path in paths:
             try:
                 found = self._cache.find(path, now)
             except _NOT_FOUND as error:
-                if not isinstance(missing, IsADirectoryError):
-                    missing = error
+                if kind is not IsADirectoryError:
+                    kind = type(error)
                 continue
             return (path, found) if isinstance(found, Found) else found
-        raise missing
+        raise kind(_REASONS[kind])
 
     def stand_in(
         self, paths: tuple[bytes, ...], request: Request, now: float
