@@ -5,6 +5,7 @@ import importlib
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ BEFORE = b"".join(LINES)
 AFTER = b"".join([*LINES[:250], b"// new\n", *LINES[250:]])
 
 
-def zstd() -> object:
+def zstd() -> Any:
     for name in ("compression.zstd", "backports.zstd"):
         try:
             return importlib.import_module(name)
@@ -59,11 +60,11 @@ def decoded(path: Path, version: bytes) -> bytes:
     coded = path.read_bytes()
     assert coded[:HEAD_SIZE] == MAGIC + hashlib.sha256(version).digest()
     module = zstd()
-    dictionary = module.ZstdDict(version, is_raw=True)  # type: ignore[attr-defined]
+    dictionary = module.ZstdDict(version, is_raw=True)
     frame = coded[HEAD_SIZE:]
-    result: bytes = module.decompress(frame, zstd_dict=dictionary)  # type: ignore[attr-defined]
+    result: bytes = module.decompress(frame, zstd_dict=dictionary)
     # The head is a frame that decoders skip.
-    assert module.decompress(coded, zstd_dict=dictionary) == result  # type: ignore[attr-defined]
+    assert module.decompress(coded, zstd_dict=dictionary) == result
     return result
 
 

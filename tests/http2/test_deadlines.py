@@ -2,6 +2,7 @@
 
 import pytest
 from fuzzing.http2_walk import Http2Walk
+from fuzzing.stage import StagedBody
 
 from evloop.http.limits import Limits
 from evloop.http2 import frames
@@ -190,8 +191,8 @@ def test_a_file_that_changes_in_the_midst_of_a_frame_ends_the_connection(walk: H
     walk.send(500)
     cut = walk.protocol._session.cut
     assert cut is not None
-    assert cut.body is not None
-    cut.body._data = b""  # type: ignore[attr-defined]
+    assert isinstance(cut.body, StagedBody)
+    cut.body._data = b""
     walk.send()
     assert walk.state is State.ABORTED
     assert walk.observer.ends == [EndReason.FILE_CHANGED]

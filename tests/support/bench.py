@@ -109,13 +109,7 @@ class Bench:
             settings = settings._replace(unserved=RULE_FILES)
             self.rules = SiteRules(self.cache, dialect, clean_urls=settings.clean_urls)
             self.rules.load(0.0)
-        hidden, unserved, self.sorting = settings.hidden, settings.unserved, Budget(SORT_SIZE)
-        self.listings = Listings(
-            self.root, self.sorting, hidden=hidden, has_archives=archives, unserved=unserved
-        )
-        self.archives = Archives(
-            self.root, self.reader, self.sorting, hidden=hidden, unserved=unserved
-        )
+        self.directories = self._directories(settings, lists=lists, archives=archives)
         self.complaints: list[tuple[bytes, str]] = []
         self.variants = Variants(self.root, self.reader, self.cache, self._complain)
         compressor = (
@@ -127,11 +121,8 @@ class Bench:
         self.fields = field_pattern(b"authorization", b"sec-fetch-mode", *read)
         deltas = Deltas(self.reader, self.cache, self._complain) if dictionaries else None
         self.negotiator = Negotiator(self.variants, compressor, deltas)
-        self.directories = Directories(
-            self.listings if lists else None, self.archives if archives else None
-        )
         self.digests = ReprDigests(self.scheduler.call_at)
-        self.error_pages = ErrorPages(self.cache, hidden=hidden) if error_pages else None
+        self.error_pages = ErrorPages(self.cache, hidden=settings.hidden) if error_pages else None
         self.site = Site(
             self.cache,
             self.reader,
@@ -145,6 +136,16 @@ class Bench:
             rules=self.rules,
             error_pages=self.error_pages,
         )
+
+    def _directories(self, settings: SiteSettings, *, lists: bool, archives: bool) -> Directories:
+        hidden, unserved, self.sorting = settings.hidden, settings.unserved, Budget(SORT_SIZE)
+        self.listings = Listings(
+            self.root, self.sorting, hidden=hidden, has_archives=archives, unserved=unserved
+        )
+        self.archives = Archives(
+            self.root, self.reader, self.sorting, hidden=hidden, unserved=unserved
+        )
+        return Directories(self.listings if lists else None, self.archives if archives else None)
 
     def _complain(self, path: bytes, fault: str) -> None:
         self.complaints.append((path, fault))

@@ -198,8 +198,7 @@ def parse_headers(
 
     for number, text in numbered_lines(HEADERS_FILE, data):
         try:
-            if dialect.max_line and len(text) > dialect.max_line:
-                raise ValueError(f"longer than {dialect.max_line} characters")  # noqa: TRY301
+            _check_length(text, dialect)
             if _is_path(text, dialect):
                 finish()
                 line = 0
@@ -216,6 +215,11 @@ def parse_headers(
             ignored.append(Ignored(HEADERS_FILE, number, str(error)))
     finish()
     return rules, ignored
+
+
+def _check_length(text: str, dialect: Dialect) -> None:
+    if dialect.max_line and len(text) > dialect.max_line:
+        raise ValueError(f"longer than {dialect.max_line} characters")
 
 
 def _is_path(text: str, dialect: Dialect) -> bool:
