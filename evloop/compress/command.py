@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import NoReturn
@@ -22,6 +23,7 @@ EXIT_OK = 0
 EXIT_FAULTS = 1
 EXIT_USAGE = 2
 
+_SIGNAL_GRACE = 0.2  # seconds: a signal that is on its way comes within a time slice
 _MIN_SIZE = "1KiB"  # smaller responses fit into one packet with their head anyway
 _FAULTS = {Verdict.MISSING, Verdict.STALE, Verdict.FAILED}
 
@@ -51,7 +53,20 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenProcessPool:
-        return _complain("a process was killed: too little memory?", EXIT_FAULTS)
+        return _without_processes()
+
+
+def _without_processes() -> int:
+    """Return the exit code when a process has died.
+
+    SIGINT ends them too. A terminal sends it to all at once, and their death may be known here
+    before the signal is.
+    """
+    try:
+        time.sleep(_SIGNAL_GRACE)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return _complain("a process was killed: too little memory?", EXIT_FAULTS)
 
 
 def _run(given: argparse.Namespace, codings: list[str]) -> int:

@@ -9,16 +9,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import evloop.compress.coders
+import evloop.compress.command
 import evloop.compress.sidecar
 import evloop.compress.writing
 from evloop.compress.command import EXIT_FAULTS, EXIT_OK, EXIT_USAGE, main
 from evloop.compress.outcome import Outcome, Verdict
+from evloop.compress.pool import EXIT_INTERRUPTED
 from evloop.compress.progress import Progress
 from evloop.compress.sidecar import Task
 from tests.support.bench import OLD, Bench, write
@@ -392,6 +395,29 @@ def test_the_command_is_registered(root: Path) -> None:
     shown = subprocess.run([sys.executable, "-m", "evloop", "--help"], capture_output=True,
                            text=True, timeout=PATIENCE, check=True)  # fmt: skip
     assert "compress " in shown.stdout
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_processes_that_died_may_have_been_interrupted(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    interrupted: bool,
+) -> None:
+    def break_off(*ignored: object) -> object:
+        raise BrokenProcessPool
+
+    def sleep(seconds: float) -> None:
+        assert 0 < seconds < 1
+        if interrupted:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(evloop.compress.command, "carry_out_all", break_off)
+    monkeypatch.setattr("evloop.compress.command.time.sleep", sleep)
+    write(root / "a.js", TEXT)
+    assert compress(root) == (EXIT_INTERRUPTED if interrupted else EXIT_FAULTS)
+    told = capsys.readouterr().err
+    assert told == ("" if interrupted else "evloop: a process was killed: too little memory?\n")
 
 
 @pytest.mark.slow
